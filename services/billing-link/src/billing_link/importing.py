@@ -1,0 +1,162 @@
+"""Import of the billing system's exports: contracts and payments, all or nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from shared.database import Database
+from shared.importing import BadRow, Cells, ImportRefused, Shape, Staged, refuse_bad_files, stage
+from shared.refusals import Refusal
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing_link import rules
+from billing_link.settling import settle_all
+
+LONGEST_PAYMENT_ID = 64
+LONGEST_ADDRESS = 500
+LONGEST_SERVICE = 50
+
+
+def account_row(cells: Cells) -> Sequence[object]:
+    """One contract of an account: a flat with a new tenant has several rows."""
+    number, address = _number(cells), cells["address"]
+    opened_on = _date(cells, "opened_on")
+    closed_on = _date(cells, "closed_on") if cells["closed_on"] else None
+    if closed_on is not None and closed_on < opened_on:
+        raise BadRow("closed_on is before opened_on")
+    if len(address) > LONGEST_ADDRESS:
+        raise BadRow(f"address is longer than {LONGEST_ADDRESS} characters")
+    return number, opened_on, address, closed_on
+
+
+def payment_row(cells: Cells) -> Sequence[object]:
+    payment_id, service = cells["payment_id"], cells["service"]
+    if not payment_id or len(payment_id) > LONGEST_PAYMENT_ID or not payment_id.isprintable():
+        raise BadRow(f"payment_id is not 1 to {LONGEST_PAYMENT_ID} characters")
+    if not service or len(service) > LONGEST_SERVICE:
+        raise BadRow(f"service is not 1 to {LONGEST_SERVICE} characters")
+    reversed_on = _date(cells, "reversed_on") if cells["reversed_on"] else None
+    return payment_id, _number(cells), _kopecks(cells), _date(cells, "paid_on"), service, reversed_on
+
+
+def _number(cells: Cells) -> str:
+    try:
+        return rules.account_number(cells["account_number"])
+    except Refusal:
+        raise BadRow("account_number is not 5 to 14 digits") from None
+
+
+def _kopecks(cells: Cells) -> int:
+    try:
+        return rules.booked_kopecks(cells["amount"])
+    except ValueError:
+        raise BadRow("amount is not a number with at most two decimals") from None
+
+
+def _date(cells: Cells, name: str) -> date:
+    try:
+        return rules.booked_date(cells[name])
+    except ValueError:
+        raise BadRow(f"{name} is not a date like 2026-11-25") from None
+
+
+ACCOUNTS = Shape(
+    required=("account_number", "address", "opened_on", "closed_on"),
+    staged={"account_number": "text", "opened_on": "date", "address": "text", "closed_on": "date"},
+    convert=account_row,
+)
+PAYMENTS = Shape(
+    required=("payment_id", "account_number", "amount", "paid_on", "service"),
+    optional=("reversed_on",),
+    staged={
+        "payment_id": "text",
+        "account_number": "text",
+        "kopecks": "bigint",
+        "paid_on": "date",
+        "service": "text",
+        "reversed_on": "date",
+    },
+    convert=payment_row,
+)
+
+# A file that says nothing new about a row leaves it untouched: the same file again writes nothing.
+_TAKE_CONTRACTS = text("""
+    INSERT INTO contracts AS known (account_number, opened_on, address, address_as_of, closed_on, closed_as_of)
+    SELECT DISTINCT ON (account_number, opened_on) account_number, opened_on, address, :as_of, closed_on, :as_of
+    FROM staged_contracts
+    ORDER BY account_number, opened_on, line_number DESC
+    ON CONFLICT (account_number, opened_on) DO UPDATE SET
+        address = CASE WHEN known.address_as_of <= :as_of THEN excluded.address ELSE known.address END,
+        address_as_of = greatest(known.address_as_of, excluded.address_as_of),
+        closed_on = CASE WHEN coalesce(known.closed_as_of <= :as_of, true)
+            THEN excluded.closed_on ELSE known.closed_on END,
+        closed_as_of = greatest(known.closed_as_of, excluded.closed_as_of)
+    WHERE known.address_as_of < :as_of OR known.closed_as_of < :as_of OR known.closed_as_of IS NULL
+        OR (known.address_as_of = :as_of AND known.address <> excluded.address)
+        OR (known.closed_as_of = :as_of AND known.closed_on IS DISTINCT FROM excluded.closed_on)
+""")
+# A reversal stays, whatever a later line or file leaves out.
+_TAKE_PAYMENTS = text("""
+    INSERT INTO payments AS known (payment_id, account_number, kopecks, paid_on, service, reversed_on, as_of)
+    SELECT DISTINCT ON (payment_id) payment_id, account_number, kopecks, paid_on, service,
+        min(reversed_on) OVER (PARTITION BY payment_id), CAST(:as_of AS timestamptz)
+    FROM staged_payments
+    ORDER BY payment_id, line_number DESC
+    ON CONFLICT (payment_id) DO UPDATE SET
+        (account_number, kopecks, paid_on, service, as_of) = (
+            SELECT newer.account_number, newer.kopecks, newer.paid_on, newer.service, newer.as_of
+            FROM (VALUES
+                (excluded.account_number, excluded.kopecks, excluded.paid_on, excluded.service, excluded.as_of, 1),
+                (known.account_number, known.kopecks, known.paid_on, known.service, known.as_of, 2)
+            ) AS newer (account_number, kopecks, paid_on, service, as_of, place)
+            ORDER BY newer.as_of DESC NULLS LAST, place LIMIT 1
+        ),
+        reversed_on = least(known.reversed_on, excluded.reversed_on)
+    WHERE known.as_of IS NULL OR known.as_of < excluded.as_of
+        OR least(known.reversed_on, excluded.reversed_on) IS DISTINCT FROM known.reversed_on
+        OR (known.as_of = excluded.as_of AND (known.account_number, known.kopecks, known.paid_on, known.service)
+            IS DISTINCT FROM (excluded.account_number, excluded.kopecks, excluded.paid_on, excluded.service))
+""")
+
+
+@dataclass(frozen=True)
+class Files:
+    """What one run imports; a file that is not named is left out."""
+
+    accounts: Path | None = None
+    payments: Path | None = None
+    as_of: date | None = None
+    """The day that the files tell of; today where it is not given."""
+
+
+async def import_billing(database: Database, files: Files, zone: ZoneInfo, *, accept_rejects: bool) -> list[Staged]:
+    """Apply the files in one transaction, then end links and grant wishes as the new facts ask for.
+
+    Raises `ImportRefused` and `TooManyRejects`. Interrupted in the first part nothing was applied; in the second, the
+    next run goes on with it.
+    """
+    async with database.transaction() as session:
+        as_of = await _moment(session, files.as_of, zone)
+        staged = []
+        if files.accounts is not None:
+            staged.append(await stage(session, files.accounts, ACCOUNTS, table="staged_contracts"))
+        if files.payments is not None:
+            staged.append(await stage(session, files.payments, PAYMENTS, table="staged_payments"))
+        refuse_bad_files(staged, accept_rejects=accept_rejects)
+        if files.accounts is not None:
+            await session.execute(_TAKE_CONTRACTS, {"as_of": as_of})
+        if files.payments is not None:
+            await session.execute(_TAKE_PAYMENTS, {"as_of": as_of})
+    await settle_all(database, zone)
+    return staged
+
+
+async def _moment(session: AsyncSession, as_of: date | None, zone: ZoneInfo) -> datetime:
+    """The beginning of the day that the files tell of: an event of that day is newer than they are."""
+    today = rules.day_of(await session.scalar(text("SELECT now()")), zone)
+    if as_of is not None and as_of > today:
+        raise ImportRefused(f"--as-of {as_of} has not come yet; later files would count as older than this one")
+    return datetime.combine(as_of or today, time.min, zone)

@@ -1,0 +1,227 @@
+"""Making notifications: what each event of the house has to be told, to whom, and until when."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from shared.contracts import billing_link, identity, verification
+from shared.events import Event, Malformed
+from shared.keys import PrivateKeys
+from shared.sealed import open_sealed
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from notifier import contacts, rules
+from notifier.rules import Channel, Kind, Status
+
+_WRITE = text("""
+    INSERT INTO notifications (id, event_id, user_id, kind, channel, locale, rank, status, address, masked_address,
+                               sealed, details, expires_at, tries, handings)
+    VALUES (:id, :event_id, :user_id, :kind, :channel, :locale, :rank, :status, :address, :masked_address,
+            :sealed, CAST(:details AS jsonb), :expires_at, 0, 0)
+    ON CONFLICT DO NOTHING  -- the same event again tells nothing new
+    RETURNING id
+""")
+
+
+@dataclass(frozen=True)
+class Bells:
+    """Wake the delivery of a channel in this process; elsewhere its sweep finds the row within a second."""
+
+    email: asyncio.Event = field(default_factory=asyncio.Event)
+    sms: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def of(self, channel: Channel) -> asyncio.Event:
+        return self.email if channel == "email" else self.sms
+
+    def ring_after_commit(self, session: AsyncSession) -> None:
+        def ring(_session: object) -> None:
+            self.email.set()
+            self.sms.set()
+
+        sqlalchemy_event.listen(session.sync_session, "after_commit", ring, once=True)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What reactions need: the key that opens what is sealed, and the bells."""
+
+    private_keys: PrivateKeys
+    bells: Bells
+
+
+@dataclass(frozen=True)
+class News:
+    """What is to be told because of an event. Where `masked_address` is None, the user's contacts say where."""
+
+    event: Event
+    kind: Kind
+    expires_at: datetime
+    user_id: UUID | None = None
+    channel: Channel = "email"
+    details: dict[str, Any] = field(default_factory=dict)
+    locale: str | None = None
+    address: str | None = None
+    masked_address: str | None = None
+    sealed: str | None = None
+
+
+async def tell(session: AsyncSession, news: News, bells: Bells) -> UUID | None:
+    """Write the notification, queued, or waiting where its reader's address is not known yet; None if it was there.
+
+    News about an erased user is nobody's.
+    """
+    status, locale, address, masked = Status.QUEUED, news.locale, news.address, news.masked_address
+    if news.user_id is not None and not await contacts.hold_reader(session, news.user_id, alone=False):
+        return None
+    if masked is None and news.user_id is not None:
+        reader = await contacts.find(session, news.user_id)
+        address = reader.address(news.channel) if reader else None
+        locale = locale or (reader.locale if reader else None)
+        status = Status.QUEUED if address else Status.WAITING
+        masked = _masked(news.channel, address) if address else None
+    written = await session.scalar(
+        _WRITE,
+        {
+            "id": uuid7(),
+            "event_id": news.event.id,
+            "user_id": news.user_id,
+            "kind": news.kind,
+            "channel": news.channel,
+            "locale": locale,
+            "rank": 0 if news.kind in rules.SECURITY else 1,
+            "status": status,
+            "address": address,
+            "masked_address": masked,
+            "sealed": news.sealed,
+            "details": json.dumps(news.details),
+            "expires_at": news.expires_at,
+        },
+    )
+    bells.ring_after_commit(session)
+    return written
+
+
+def _masked(channel: Channel, address: str) -> str:
+    return rules.mask_email(address) if channel == "email" else rules.mask_phone(address)
+
+
+def opened[S: BaseModel](event: Event, secrets: type[S], desk: Desk) -> S:
+    """What is sealed into the event. Opened here only to know where it goes and that it can be told at all."""
+    found = open_sealed(event, secrets, desk.private_keys)
+    token = getattr(found, "token", None) or getattr(found, "reversal_token", None)
+    if token is not None and not rules.is_token(token):
+        raise Malformed("a token with signs that no token has")
+    return found
+
+
+async def code_requested(session: AsyncSession, event: verification.CodeRequested, desk: Desk) -> None:
+    secrets = opened(event, verification.CodeSecrets, desk)
+    kind = Kind.REGISTRATION_CODE if event.purpose == "registration" else Kind.PHONE_CHANGE_CODE
+    news = News(
+        event, kind, event.expires_at,
+        channel="sms", locale=event.locale, masked_address=rules.mask_phone(secrets.phone), sealed=event.sealed,
+    )  # fmt: skip
+    await tell(session, news, desk.bells)
+
+
+async def email_confirmation_requested(session: AsyncSession, event: identity.EmailConfirmationRequested, desk: Desk) -> None:
+    secrets = opened(event, identity.EmailConfirmationSecrets, desk)
+    details = {"purpose": event.purpose, **_life(event.time, event.expires_at)}
+    await tell(session, _by_letter(event, Kind.EMAIL_CONFIRMATION, details, secrets.email), desk.bells)
+
+
+async def password_recovery_requested(session: AsyncSession, event: identity.PasswordRecoveryRequested, desk: Desk) -> None:
+    secrets = opened(event, identity.PasswordRecoverySecrets, desk)
+    details = _life(event.time, event.expires_at)
+    await tell(session, _by_letter(event, Kind.PASSWORD_RECOVERY, details, secrets.email), desk.bells)
+
+
+def _by_letter(
+    event: identity.EmailConfirmationRequested | identity.PasswordRecoveryRequested, kind: Kind, details: dict[str, str], to: str
+) -> News:
+    return News(
+        event, kind, event.expires_at,
+        user_id=event.user_id, details=details, locale=event.locale, masked_address=rules.mask_email(to), sealed=event.sealed,
+    )  # fmt: skip
+
+
+def _life(asked_at: datetime, expires_at: datetime) -> dict[str, str]:
+    return {"asked_at": asked_at.isoformat(), "expires_at": expires_at.isoformat()}
+
+
+async def password_changed(session: AsyncSession, event: identity.PasswordChanged, desk: Desk) -> None:
+    news = _notice(event, Kind.PASSWORD_CHANGED, event.user_id, {"at": event.time.isoformat()})
+    await tell(session, news, desk.bells)
+
+
+async def session_started(session: AsyncSession, event: identity.SessionStarted, desk: Desk) -> None:
+    if event.known_device:
+        return
+    opened(event, identity.SessionOrigin, desk)
+    news = _notice(event, Kind.NEW_SIGN_IN, event.user_id, {"at": event.time.isoformat()}, sealed=event.sealed)
+    await tell(session, news, desk.bells)
+
+
+def _notice(event: Event, kind: Kind, user_id: UUID, details: dict[str, Any], sealed: str | None = None) -> News:
+    return News(event, kind, event.time + rules.NOTICE_LIFE, user_id=user_id, details=details, sealed=sealed)
+
+
+async def contact_changed(session: AsyncSession, event: identity.ContactChanged, desk: Desk) -> None:
+    """The change takes effect for us too, and whoever held the old contact is told."""
+    changed = opened(event, identity.ChangedContacts, desk) if event.what != "locale" else identity.ChangedContacts()
+    sets = frozenset({event.what}) & {"email", "phone"}
+    await contacts.keep(
+        session, event.user_id, event.id, event.locale, email=changed.email, phone=changed.phone, sets=sets
+    )
+    desk.bells.ring_after_commit(session)
+    if event.what == "email" and changed.previous and changed.reversal_token:
+        news = News(
+            event, Kind.EMAIL_CHANGED, event.time + rules.REVERSAL_LIFE,
+            user_id=event.user_id, locale=event.locale, masked_address=rules.mask_email(changed.previous), sealed=event.sealed,
+        )  # fmt: skip
+        await tell(session, news, desk.bells)
+    if event.what == "phone":
+        await tell(session, _notice(event, Kind.PHONE_CHANGED, event.user_id, {}, sealed=event.sealed), desk.bells)
+    if event.what == "phone" and changed.previous:
+        news = News(
+            event, Kind.PHONE_CHANGED, event.time + rules.NOTICE_LIFE, user_id=event.user_id,
+            channel="sms", locale=event.locale, masked_address=rules.mask_phone(changed.previous), sealed=event.sealed,
+        )  # fmt: skip
+        await tell(session, news, desk.bells)
+
+
+async def user_known(
+    session: AsyncSession, event: identity.UserRegistered | identity.UserStated, desk: Desk
+) -> None:
+    """Keep where the user can be reached; nothing is sent because of it but what waited for it."""
+    known = opened(event, identity.RegisteredContacts, desk)
+    if await contacts.keep(session, event.user_id, event.id, event.locale, email=known.email, phone=known.phone):
+        desk.bells.ring_after_commit(session)
+
+
+async def account_linked(session: AsyncSession, event: billing_link.AccountLinked, desk: Desk) -> None:
+    ending = rules.account_ending(event.account_number)
+    await tell(session, _notice(event, Kind.ACCOUNT_LINKED, event.user_id, {"ending": ending}), desk.bells)
+    details = {"ending": ending, "origin": event.origin, "linked_at": event.linked_at.isoformat()}
+    for holder in sorted(set(event.other_holders) - {event.user_id}):
+        await tell(session, _notice(event, Kind.ACCOUNT_LINKED_BY_ANOTHER, holder, details), desk.bells)
+
+
+async def link_refused(session: AsyncSession, event: billing_link.LinkRefused, desk: Desk) -> None:
+    if event.time - event.requested_at > rules.SLOW_DECISION:
+        news = _notice(event, Kind.LINK_REFUSED, event.user_id, {"refusal": event.refusal})
+        await tell(session, news, desk.bells)
+
+
+async def account_unlinked(session: AsyncSession, event: billing_link.AccountUnlinked, desk: Desk) -> None:
+    if event.reason == "erased":
+        return  # the farewell says it all
+    details = {"ending": rules.account_ending(event.account_number), "reason": event.reason}
+    await tell(session, _notice(event, Kind.ACCOUNT_UNLINKED, event.user_id, details), desk.bells)

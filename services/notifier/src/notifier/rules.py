@@ -1,0 +1,228 @@
+"""What a notification is, when it may be handed over and what follows each outcome; masks, references, SMS parts."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal
+
+Channel = Literal["email", "sms"]
+
+
+class Status(StrEnum):
+    """The first two are passing, the others are ends: every notification reaches exactly one of them."""
+
+    QUEUED = "queued"
+    WAITING = "waiting"  # nobody has told us yet where its reader can be reached
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+
+
+class Kind(StrEnum):
+    REGISTRATION_CODE = "registration_code"
+    PHONE_CHANGE_CODE = "phone_change_code"
+    EMAIL_CONFIRMATION = "email_confirmation"
+    PASSWORD_RECOVERY = "password_recovery"
+    EMAIL_CHANGED = "email_changed"
+    PHONE_CHANGED = "phone_changed"
+    PASSWORD_CHANGED = "password_changed"
+    NEW_SIGN_IN = "new_sign_in"
+    ACCOUNT_LINKED = "account_linked"
+    ACCOUNT_LINKED_BY_ANOTHER = "account_linked_by_another"
+    LINK_REFUSED = "link_refused"
+    ACCOUNT_UNLINKED = "account_unlinked"
+    USER_ERASED = "user_erased"
+    FEEDBACK = "feedback"
+    FEEDBACK_RECEIPT = "feedback_receipt"
+
+
+SECURITY = frozenset({
+    Kind.REGISTRATION_CODE,
+    Kind.PHONE_CHANGE_CODE,
+    Kind.EMAIL_CONFIRMATION,
+    Kind.PASSWORD_RECOVERY,
+    Kind.EMAIL_CHANGED,
+})
+"""What carries a code or a token: never sent a second time by itself. Everything else is a notice."""
+
+EXPIRY_MARGIN = timedelta(seconds=30)
+"""Nothing is handed over this close to its `expires_at`: it would be dead when it is read."""
+
+NOTICE_LIFE = timedelta(days=3)
+"""A notice that could not be handed over for so long tells no news any more."""
+
+FEEDBACK_LIFE = timedelta(days=7)
+"""Somebody wrote to us: try for as long as a person may be expected to mend the mail server."""
+
+ERASURE_LIFE = timedelta(hours=12)
+"""The farewell holds an address of somebody who is to be forgotten within 24 hours."""
+
+REVERSAL_LIFE = timedelta(hours=72)
+"""How long identity takes a change of address back (the contract's figure)."""
+
+SLOW_DECISION = timedelta(minutes=5)
+"""A refusal that came sooner was seen on the page; a letter would only repeat it."""
+
+RECEIPTS_A_DAY = 3
+
+
+class Outcome(StrEnum):
+    """What an attempt to hand a message over came to."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"  # for good
+    TRY_LATER = "try_later"  # surely not taken
+    UNKNOWN = "unknown"  # it may have been taken: the answer was lost
+    WITHHELD = "withheld"  # nothing was handed over, because the time was up or another worker has it
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An outcome with the server's reply code, such as `550 5.1.1`; never its text, which may repeat an address."""
+
+    outcome: Outcome
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What follows: an end, or (with `status` queued) another try after `wait`."""
+
+    status: Status
+    wait: timedelta = timedelta()
+    reason: Literal["rejected", "expired", "unknown"] | None = None
+
+
+def handings_allowed(kind: Kind, channel: Channel) -> int:
+    """How many times a message whose outcome stays unknown may be handed over in all.
+
+    A letter cannot be taken back and servers do not know it again: security letters once, notices twice with one
+    Message-ID. An SMS repeated under its `message_id` is the same SMS by the gateway's interface, so it may be asked
+    for again; the reader still gets one.
+    """
+    if channel == "sms":
+        return 3
+    return 1 if kind in SECURITY else 2
+
+
+def next_step(answer: Answer, kind: Kind, channel: Channel, handings: int, tries: int) -> Step:
+    """What an outcome leads to. `handings` counts the times it was handed over, `tries` those it was taken up."""
+    match answer.outcome:
+        case Outcome.ACCEPTED:
+            return Step(Status.SENT)
+        case Outcome.REFUSED:
+            return Step(Status.FAILED, reason="rejected")
+        case Outcome.UNKNOWN if handings >= handings_allowed(kind, channel):
+            return Step(Status.UNKNOWN, reason="unknown")
+        case _:
+            return Step(Status.QUEUED, wait=backoff(tries, channel))
+
+
+def backoff(tries: int, channel: Channel) -> timedelta:
+    """2, 4, 8 … seconds, at most 5 minutes for letters; SMS codes live for minutes, so they wait 15 s at most."""
+    longest = 15 if channel == "sms" else 300
+    return timedelta(seconds=min(2 ** min(max(tries, 1), 10), longest))
+
+
+def mask_email(address: str) -> str:
+    """`petrova@mail.ru` becomes `pe•••@mail.ru`; of short names one letter stays."""
+    name, _, domain = address.rpartition("@")
+    return f"{name[: 2 if len(name) > 2 else 1]}•••@{domain}"
+
+
+def mask_phone(phone: str) -> str:
+    """`+79123456789` becomes `+7 912 •••-••-89`; other countries keep the first three and last two signs."""
+    if re.fullmatch(r"\+7\d{10}", phone, re.ASCII):
+        return f"+7 {phone[2:5]} •••-••-{phone[-2:]}"
+    return f"{phone[:3]} ••• {phone[-2:]}"
+
+
+def mask_phone_tail(phone: str) -> str:
+    """The short form in letters: `•••-••-89`."""
+    return f"•••-••-{phone[-2:]}"
+
+
+def mask_login(login: str) -> str:
+    """A login of account-number form is shown by its end only; any other is its owner's own word."""
+    return f"•••{login[-4:]}" if re.fullmatch(r"\d{5,14}", login, re.ASCII) else login
+
+
+def account_ending(account_number: str) -> str:
+    return account_number[-4:]
+
+
+REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Signs that are not taken for one another when they are read out over the phone."""
+REFERENCES = len(REFERENCE_SIGNS) ** 6
+
+
+def reference(number: int) -> str:
+    """A number below `REFERENCES` as a reference for people, such as `4K7-2QX`."""
+    signs = []
+    for _ in range(6):
+        number, sign = divmod(number, len(REFERENCE_SIGNS))
+        signs.append(REFERENCE_SIGNS[sign])
+    return "".join(signs[:3]) + "-" + "".join(signs[3:])
+
+
+_GSM = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM_DOUBLE = frozenset("\f^{}\\[~]|€")
+
+
+def sms_parts(text: str) -> int:
+    """How many SMS the text is billed as: GSM 03.38 where every sign is in its alphabet, else UCS-2."""
+    if all(sign in _GSM or sign in _GSM_DOUBLE for sign in text):
+        units, single, each = sum(2 if sign in _GSM_DOUBLE else 1 for sign in text), 160, 153
+    else:
+        units, single, each = len(text.encode("utf-16-be")) // 2, 70, 67
+    return 1 if units <= single else -(-units // each)
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def one_line(text: str) -> bool:
+    """Whether the text may stand in a header: no sign that could end a line or drive a terminal."""
+    return not _CONTROL.search(text)
+
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,512}", re.ASCII)
+
+
+def is_token(token: str) -> bool:
+    """Whether it is what identity makes, and so may stand in a link as it is."""
+    return bool(_TOKEN.fullmatch(token))
+
+
+_BROWSERS = (
+    ("YaBrowser/", "Yandex Browser"),
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("CriOS/", "Chrome"),
+    ("FxiOS/", "Firefox"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def device_name(user_agent: str | None) -> str:
+    """`Chrome, Android`, of names in this module only: a user agent is what its sender wrote, and is never quoted."""
+    agent = user_agent or ""
+    found = (next((name for sign, name in names if sign in agent), None) for names in (_BROWSERS, _SYSTEMS))
+    return ", ".join(name for name in found if name)

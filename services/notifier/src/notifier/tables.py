@@ -1,0 +1,113 @@
+"""Rows of the notifier: where its readers can be reached, what they are told, and each attempt to tell it."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from shared.tables import timestamp
+from sqlalchemy import Column, ForeignKey, Index, SmallInteger, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+class Contacts(SQLModel, table=True):
+    """A copy of what identity says of a user; `as_of` is the event it comes from, and a later one has a greater id."""
+
+    __tablename__ = "contacts"
+
+    user_id: UUID = Field(primary_key=True)
+    email: str | None = None
+    phone: str | None = None
+    locale: str
+    as_of: UUID
+
+
+class Notification(SQLModel, table=True):
+    """One message to one reader, made by one event. Address and secrets rest here only until it ends.
+
+    `due_at` is also the lease: who takes a row up moves it on, so a row whose worker died becomes due again.
+    """
+
+    __tablename__ = "notifications"
+    __table_args__ = (
+        Index(
+            "notifications_once_per_event",
+            *("event_id", "kind", "channel", "user_id"),
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index("notifications_due", "channel", "rank", "due_at", postgresql_where=text("status = 'queued'")),
+        Index("notifications_waiting", "user_id", postgresql_where=text("status = 'waiting'")),
+        Index("notifications_of_user", "user_id", "id"),
+        Index("notifications_ended", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+    )
+
+    id: UUID = Field(primary_key=True)
+    event_id: UUID
+    user_id: UUID | None = None
+    kind: str
+    channel: str
+    locale: str | None = None
+    """Known with the contacts, where the event does not say it."""
+    rank: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    """0: a code or a link that somebody waits for; 1: a notice."""
+    status: str
+    address: str | None = None
+    """Only where the sealed part does not hold it."""
+    masked_address: str | None = None
+    sealed: str | None = None
+    """The event's JWE as it came, or one of our own; opened when the message is written, never stored open."""
+    details: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    created_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+    expires_at: datetime = Field(sa_column=timestamp())
+    due_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+    tries: int = 0
+    handings: int = 0
+    ended_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
+
+
+class Attempt(SQLModel, table=True):
+    """One handing over, on record before the first byte of the message leaves; no outcome: it is going on, or died."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        Index("attempts_one_at_a_time", "notification_id", unique=True, postgresql_where=text("outcome IS NULL")),
+        Index("attempts_of_notification", "notification_id"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    notification_id: UUID = Field(sa_column=Column(ForeignKey("notifications.id", ondelete="CASCADE"), nullable=False))
+    started_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+    finished_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
+    outcome: str | None = None
+    code: str | None = None
+    """The server's reply code; never its text."""
+
+
+class FeedbackMessage(SQLModel, table=True):
+    """That somebody wrote, under which reference; the words rest sealed in the notification until they are sent."""
+
+    __tablename__ = "feedback_messages"
+
+    reference: str = Field(primary_key=True)
+    notification_id: UUID
+    topic: str
+    created_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+
+
+class ReceiptDay(SQLModel, table=True):
+    """How many receipts an address got on one day (UTC); the address is an HMAC, with its key's name before it."""
+
+    __tablename__ = "receipt_days"
+
+    sender: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    sent: int
+
+
+class ErasedReader(SQLModel, table=True):
+    """A user who was erased: whatever still comes about them tells nobody anything."""
+
+    __tablename__ = "erased_readers"
+
+    user_id: UUID = Field(primary_key=True)

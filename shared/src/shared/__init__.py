@@ -1,0 +1,1 @@
+"""The kernel of Kabinet: what every service stands on, without a business word outside `contracts`."""

@@ -1,0 +1,37 @@
+"""What verification says, on `verification.events`, keyed by the code."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from shared.events import Event
+
+Purpose = Literal["registration", "phone_change"]
+
+
+class VerificationEvent(Event):
+    topic = "verification.events"
+    keyed_by = "code_id"
+
+    code_id: UUID
+    purpose: Purpose
+
+
+class CodeSecrets(BaseModel):
+    phone: str
+    code: str
+
+
+class CodeRequested(VerificationEvent):
+    type = "verification.code_requested.v1"
+
+    send: int
+    """1 for the first SMS of a code, 2 for its first repetition, and so on."""
+    expires_at: datetime
+    locale: Literal["ru", "en"]
+
+
+class PhoneVerified(VerificationEvent):
+    type = "verification.phone_verified.v1"

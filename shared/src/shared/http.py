@@ -1,0 +1,99 @@
+"""The HTTP application that every service starts from."""
+
+import re
+import time
+from collections.abc import Sequence
+from secrets import token_hex
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import context, health, metrics
+from shared.bearer import Caller, Who
+from shared.languages import preferred
+from shared.logging import logger
+from shared.problems import install
+from shared.settings import HttpSettings
+
+__all__ = ["Caller", "Who", "create_app"]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+_log = logger(__name__)
+
+
+def create_app(settings: HttpSettings, package: str, routers: Sequence[APIRouter], **state: Any) -> FastAPI:
+    """`state` is what the endpoints and health checks find in `request.app.state`; `needed` and `useful` are checks."""
+    app = FastAPI(
+        title=f"Kabinet {settings.service}",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={
+            "logs": False,
+            "tracing": settings.otlp_endpoint is not None,
+            "metrics": False,
+        },
+    )
+    app.state.settings = settings
+    app.state.needed, app.state.useful = {}, {}
+    for name, value in state.items():
+        setattr(app.state, name, value)
+    install(app, package)
+    for router in (health.router, *routers):
+        app.include_router(router)
+    app.add_middleware(Observed)
+    return app
+
+
+class Observed:
+    """Takes over or makes the request's id and trace, names them in the answer and in one log line."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        headers = Headers(scope=scope)
+        request_id = _taken(headers.get("x-request-id"), _REQUEST_ID) or token_hex(16)
+        trace = _taken(headers.get("traceparent"), _TRACEPARENT) or f"00-{token_hex(16)}-{token_hex(8)}-00"
+        context.traceparent.set(trace)
+        context.locale.set(preferred(headers.get("accept-language")))
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=trace[3:35])
+        started, status = time.perf_counter(), 500
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                answer = MutableHeaders(scope=message)
+                answer["X-Request-Id"], answer["traceparent"] = request_id, trace
+                answer.setdefault("Cache-Control", "no-store")
+                answer["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, named)
+        finally:
+            seconds = time.perf_counter() - started
+            route = getattr(scope.get("route"), "path", "unrouted")
+            metrics.requests.labels(scope["method"], route, status).observe(seconds)
+            if route not in _QUIET:
+                _log.info(
+                    "request_answered",
+                    method=scope["method"],
+                    route=route,
+                    status=status,
+                    ms=round(seconds * 1000, 1),
+                )
+
+
+def _taken(value: str | None, form: re.Pattern[str]) -> str | None:
+    return value if value is not None and form.fullmatch(value) else None

@@ -1,0 +1,116 @@
+"""Keys: JWK Sets from mounted files. A `kid` is `<service>-<purpose>-<8 hex>`; a purpose's first key is current."""
+
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from joserfc.jwk import KeySet, OctKey, OKPKey
+
+
+class KeyMissing(Exception):
+    """No key of that purpose, or of that name, in the mounted file."""
+
+
+def _read(path: Path) -> KeySet:
+    return KeySet.import_key_set(json.loads(path.read_text()))
+
+
+@dataclass
+class PublicKeys:
+    """The one public JWK Set of all services, read again when the file changes."""
+
+    path: Path
+    _keys: KeySet = field(init=False)
+    _stamp: tuple[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._stamp = self._seen()
+        self._keys = _read(self.path)
+
+    def _seen(self) -> tuple[int, int]:
+        status = self.path.stat()
+        return status.st_mtime_ns, status.st_ino
+
+    def of(self, service: str, purpose: str) -> KeySet:
+        """The keys of that service and purpose; an empty set is a `KeyMissing`."""
+        if (seen := self._seen()) != self._stamp:
+            self._keys, self._stamp = _read(self.path), seen
+        found = [key for key in self._keys.keys if (key.kid or "").startswith(f"{service}-{purpose}-")]
+        if not found:
+            raise KeyMissing(f"{self.path} has no key named {service}-{purpose}-…")
+        return KeySet(found)
+
+    def current_okp(self, service: str, purpose: str) -> OKPKey:
+        key = self.of(service, purpose).keys[0]
+        assert isinstance(key, OKPKey)
+        return key
+
+
+@dataclass
+class PrivateKeys:
+    """A service's own secret keys, read once at start."""
+
+    path: Path
+    _keys: KeySet = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._keys = _read(self.path)
+
+    def all(self, purpose: str) -> list[OctKey | OKPKey]:
+        """Every key of the purpose, the current one first."""
+        found = [
+            key
+            for key in self._keys.keys
+            if isinstance(key, OctKey | OKPKey) and (key.kid or "").rsplit("-", 1)[0].endswith(f"-{purpose}")
+        ]
+        if not found:
+            raise KeyMissing(f"{self.path} has no key for {purpose}")
+        return found
+
+    def signing(self) -> OKPKey:
+        key = self.all("sign")[0]
+        assert isinstance(key, OKPKey)
+        return key
+
+    def secret(self, purpose: str, kid: str | None = None) -> tuple[str, bytes]:
+        """The name and bytes of the current symmetric key of the purpose, or of the one named."""
+        for key in self.all(purpose):
+            if isinstance(key, OctKey) and kid in (None, key.kid):
+                return key.kid or "", key.raw_value
+        raise KeyMissing(f"{self.path} has no key named {kid}")
+
+    def hmac(self, label: str, *parts: str, kid: str | None = None) -> bytes:
+        """32 bytes of HMAC-SHA-256 under the `hmac` key. `label` keeps one use apart from another."""
+        _, secret = self.secret("hmac", kid)
+        message = "\x1f".join((label, *parts)).encode()
+        return hmac.new(secret, message, hashlib.sha256).digest()
+
+    def encrypt(self, purpose: str, plaintext: bytes, bound_to: str) -> str:
+        """AES-256-GCM under the purpose's current key, which the text names; `bound_to` must be given again to open it."""
+        kid, secret = self.secret(purpose)
+        nonce = secrets.token_bytes(12)
+        return f"{kid}:{(nonce + _aes(secret, purpose).encrypt(nonce, plaintext, bound_to.encode())).hex()}"
+
+    def decrypt(self, purpose: str, encrypted: str, bound_to: str) -> bytes:
+        """Raises `CannotDecrypt` where the text was changed or moved, `KeyMissing` where its key is lost."""
+        kid, _, body = encrypted.rpartition(":")
+        _, secret = self.secret(purpose, kid)
+        try:
+            raw = bytes.fromhex(body)
+            return _aes(secret, purpose).decrypt(raw[:12], raw[12:], bound_to.encode())
+        except (InvalidTag, ValueError):
+            raise CannotDecrypt(f"a value under {kid} was damaged or moved") from None
+
+
+class CannotDecrypt(Exception):
+    """The encrypted value is not what was written, or not for this row."""
+
+
+def _aes(secret: bytes, purpose: str) -> AESGCM:
+    """A key of its own for encryption, so that one secret may serve HMAC and AES."""
+    return AESGCM(hmac.new(secret, f"aes-256-gcm {purpose}".encode(), hashlib.sha256).digest())

@@ -1,0 +1,199 @@
+"""The program of a service: `api`, `worker`, `serve`, `migrate`, `dead-letters …`, `outbox resend`."""
+
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from shared import dead_letters, logging, outbox, telemetry, worker
+from shared.database import migrate
+from shared.inbox import hearing
+from shared.service import Kernel, Service
+from shared.settings import ServiceSettings, load
+
+_out = Console()
+
+
+def start(settings: ServiceSettings) -> None:
+    logging.configure(settings.service, settings.log_level)
+    telemetry.configure(settings.service, settings.otlp_endpoint)
+
+
+def program(service: Service) -> typer.Typer:
+    """The commands that every service has; a service adds its own to the result."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+    @app.command()
+    def api() -> None:
+        """Answer HTTP; events are sent and heard by a separate worker."""
+        _run(service, http=True, work=False)
+
+    @app.command(name="worker")
+    def worker_() -> None:
+        """Send the outbox and hear the other services; health and metrics on the worker's port."""
+        _run(service, http=False, work=True)
+
+    @app.command()
+    def serve() -> None:
+        """Both in one process."""
+        _run(service, http=True, work=True)
+
+    @app.command(name="migrate")
+    def migrate_(
+        revision: Annotated[str, typer.Argument(help="a revision, or `base`")] = "heads",
+    ) -> None:
+        """Bring the database's schema to this release."""
+        settings = load(service.settings)
+        migrate(service.package, settings.database_url.get_secret_value(), revision)
+        _out.print(f"{settings.service}: schema at {revision}")
+
+    app.add_typer(_dead_letters(service), name="dead-letters")
+    app.add_typer(_outbox(service), name="outbox")
+    return app
+
+
+def _run(service: Service, *, http: bool, work: bool) -> None:
+    settings = load(service.settings)
+    start(settings)
+    uvloop.run(worker.run(service, settings, http=http, work=work))
+
+
+def act(service: Service, do: Callable[[Kernel, Any], Coroutine[Any, Any, Any]]) -> Any:
+    """Run one command's act with the service's doors open."""
+    settings = load(service.settings)
+    logging.configure(settings.service, "WARNING")
+
+    async def open_and_do() -> Any:
+        async with service.opened(settings) as (kernel, wired):
+            return await do(kernel, wired)
+
+    return uvloop.run(open_and_do())
+
+
+def _dead_letters(service: Service) -> typer.Typer:
+    app = typer.Typer(
+        no_args_is_help=True,
+        help="Records that could not be handled, and what waits behind them.",
+    )
+    heard = hearing(service.heard)
+
+    @app.command(name="list")
+    def list_(
+        topic: str | None = None,
+        type: str | None = None,
+        key: str | None = None,
+        limit: int = 100,
+    ) -> None:
+        """What waits, oldest first."""
+
+        async def do(kernel: Kernel, _wired: Any) -> None:
+            async with kernel.database.transaction() as session:
+                rows = await dead_letters.listed(session, topic, type, key, limit)
+            table = Table("id", "topic", "partition:offset", "key", "type", "parked", "cause")
+            for row in rows:
+                at = f"{row.partition}:{row.position}"
+                table.add_row(
+                    str(row.id),
+                    row.topic,
+                    at,
+                    row.key,
+                    row.type,
+                    f"{row.parked_at:%Y-%m-%d %H:%M:%S}",
+                    row.cause,
+                )
+            _out.print(table if rows else "Nothing waits.")
+
+        act(service, do)
+
+    @app.command()
+    def show(letter_id: UUID) -> None:
+        """One letter: position, headers, cause and size; its contents are not shown."""
+
+        async def do(kernel: Kernel, _wired: Any) -> None:
+            async with kernel.database.transaction() as session:
+                row = await dead_letters.found(session, letter_id)
+            for name in (
+                "id",
+                "topic",
+                "partition",
+                "position",
+                "key",
+                "type",
+                "event_id",
+                "cause",
+                "parked_at",
+            ):
+                _out.print(f"{name}: {getattr(row, name)}", highlight=False)
+            _out.print(
+                f"headers: {', '.join(name for name, _ in row.headers)}",
+                highlight=False,
+            )
+            _out.print(f"value: {len(row.value or b'')} bytes")
+
+        _guarded(service, do)
+
+    @app.command()
+    def replay(letter_id: UUID) -> None:
+        """Handle the letter now, then what waits behind it under its key, in order."""
+
+        async def do(kernel: Kernel, wired: Any) -> None:
+            ran = await dead_letters.replay(kernel.database, letter_id, heard, wired)
+            _out.print(f"replayed: {ran}")
+
+        _guarded(service, do)
+
+    @app.command()
+    def drop(
+        letter_id: UUID,
+        reason: Annotated[str, typer.Option(help="kept with the letter")],
+    ) -> None:
+        """Give the letter up, then handle what waited behind it."""
+
+        async def do(kernel: Kernel, wired: Any) -> None:
+            ran = await dead_letters.drop(kernel.database, letter_id, reason, heard, wired)
+            _out.print(f"dropped: 1, replayed behind it: {ran}")
+
+        _guarded(service, do)
+
+    return app
+
+
+def _guarded(service: Service, do: Callable[[Kernel, Any], Coroutine[Any, Any, None]]) -> None:
+    try:
+        act(service, do)
+    except dead_letters.NoSuchLetter as problem:
+        typer.echo(
+            f"No letter {problem} waits here; `dead-letters list` shows those that do.",
+            err=True,
+        )
+        raise typer.Exit(1) from None
+    except dead_letters.NotFirst as problem:
+        typer.echo(
+            f"Letter {problem} of the same key comes first: replay or drop that one.",
+            err=True,
+        )
+        raise typer.Exit(1) from None
+
+
+def _outbox(service: Service) -> typer.Typer:
+    app = typer.Typer(no_args_is_help=True, help="Events on their way to Kafka.")
+
+    @app.command()
+    def resend(
+        since: Annotated[datetime, typer.Option(help="UTC, e.g. 2026-11-25T08:00:00")],
+    ) -> None:
+        """Send again what was sent since then, for a Kafka that lost its data; readers absorb repeats."""
+
+        async def do(kernel: Kernel, _wired: Any) -> None:
+            async with kernel.database.transaction() as session:
+                count = await outbox.resend(session, since.replace(tzinfo=since.tzinfo or UTC))
+            _out.print(f"marked to be sent again: {count}")
+
+        act(service, do)
+
+    return app

@@ -1,0 +1,91 @@
+"""A service as the kernel runs it: what it opens at start, what it answers, what it hears, what it does meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from shared import health
+from shared.database import Database, heads
+from shared.http import create_app
+from shared.inbox import Heard
+from shared.keys import PrivateKeys, PublicKeys
+from shared.settings import ServiceSettings
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What every service has open while it runs."""
+
+    settings: Any
+    database: Database
+    public_keys: PublicKeys
+    private_keys: PrivateKeys
+
+
+Loop = Callable[[Any, asyncio.Event], Coroutine[Any, Any, None]]
+"""`await loop(wired, stop)`: a worker's own work beside relay and consumer, until `stop`."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """Written once, in a service's `main`; everything else is passed what it needs."""
+
+    package: str
+    settings: type[ServiceSettings]
+    wire: Callable[[Kernel], AbstractAsyncContextManager[Any]]
+    """Opens the service's doors and gives what its endpoints, reactions and loops work with."""
+    routers: Sequence[APIRouter]
+    heard: Sequence[Heard] = ()
+    loops: Sequence[Loop] = ()
+    expired: Mapping[str, str] = field(default_factory=dict)
+    """Rows that housekeeping removes: table and the condition under which a row is done with."""
+    needed: Callable[[Any], Mapping[str, health.Check]] = field(default=lambda _wired: {})
+    """What HTTP cannot be answered without, beside the database."""
+
+    @asynccontextmanager
+    async def opened(self, settings: ServiceSettings) -> AsyncIterator[tuple[Kernel, Any]]:
+        public_keys = PublicKeys(settings.public_keys_file)
+        database = Database(settings, public_keys)
+        kernel = Kernel(settings, database, public_keys, PrivateKeys(settings.private_keys_file))
+        try:
+            async with self.wire(kernel) as wired:
+                yield kernel, wired
+        finally:
+            await database.close()
+
+    def app(self, kernel: Kernel, wired: Any) -> FastAPI:
+        needed = {
+            "database": health.database_check(kernel.database, heads(self.package)),
+            **self.needed(wired),
+        }
+        return create_app(
+            kernel.settings,
+            self.package,
+            self.routers,
+            database=kernel.database,
+            public_keys=kernel.public_keys,
+            private_keys=kernel.private_keys,
+            wired=wired,
+            needed=needed,
+            useful=self.useful(kernel),
+        )
+
+    def worker_app(self, kernel: Kernel) -> FastAPI:
+        """Health and metrics of a separate worker."""
+        needed = {"database": health.database_check(kernel.database, heads(self.package))}
+        state = {
+            "database": kernel.database,
+            "needed": needed,
+            "useful": self.useful(kernel),
+        }
+        return create_app(kernel.settings, self.package, (), **state)
+
+    def useful(self, kernel: Kernel) -> dict[str, health.Check]:
+        return {
+            "broker": health.broker_check(kernel.settings.kafka_bootstrap_servers),
+            "backlog": health.backlog_check(kernel.database),
+        }

@@ -1,0 +1,18 @@
+"""OpenTelemetry: off by default; with an endpoint, traces of HTTP, database and the events that they caused."""
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+
+def configure(service: str, endpoint: str | None) -> None:
+    """Statements are traced without their parameters; request bodies and logs never leave the process."""
+    if endpoint is None:
+        return
+    provider = TracerProvider(resource=Resource.create({"service.name": f"kabinet-{service}"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    trace.set_tracer_provider(provider)
+    AsyncPGInstrumentor(capture_parameters=False).instrument()  # type: ignore[no-untyped-call]

@@ -1,0 +1,334 @@
+"""What the rules say, by value and against slow obvious references."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_link import rules
+from billing_link.rules import Contract, Decision, Payment
+from shared.refusals import Refusal
+
+DAYS = st.dates(date(2019, 1, 1), date(2030, 12, 31))
+TODAY = date(2026, 11, 25)
+OPENED = Contract(opened_on=date(2020, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("67123456", "67123456"),
+        ("00123456", "00123456"),
+        (" 6712-3456 ", "67123456"),
+        ("67\u00a0123\u202f456", "67123456"),
+        ("6712\u20133456", "67123456"),
+        ("12345", "12345"),
+        ("12345678901234", "12345678901234"),
+    ],
+)
+def test_account_number_loses_spaces_and_hyphens_and_keeps_leading_zeros(typed: str, kept: str) -> None:
+    assert rules.account_number(typed) == kept
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "1234",
+        "123456789012345",
+        "6712345a",
+        "６７１２３４５６",
+        "٦٧١٢٣٤٥٦",
+        "+67123456",
+        "671.23456",
+        "6712\x003456",
+    ],
+)
+def test_what_has_not_the_form_of_an_account_number_is_refused(typed: str) -> None:
+    with pytest.raises(rules.AccountNumberInvalid):
+        rules.account_number(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kopecks"),
+    [("1234.00", 123400), ("1234,00", 123400), ("0.01", 1), ("0007,50", 750), ("9999999999.99", 999999999999)],
+)
+def test_typed_amount_is_read_to_the_kopeck(typed: str, kopecks: int) -> None:
+    assert rules.typed_kopecks(typed) == kopecks
+
+
+@pytest.mark.parametrize(
+    ("typed", "refusal"),
+    [
+        ("1234", rules.AmountNeedsKopecks),
+        ("1234.", rules.AmountNeedsKopecks),
+        ("1234,5", rules.AmountNeedsKopecks),
+        ("0", rules.AmountNeedsKopecks),
+        ("0.00", rules.AmountZero),
+        ("0,00", rules.AmountZero),
+        ("1e3", rules.AmountInvalid),
+        ("1e3.00", rules.AmountInvalid),
+        ("１２３４.００", rules.AmountInvalid),
+        ("١٢٣٤.٠٠", rules.AmountInvalid),
+        ("1_000.00", rules.AmountInvalid),
+        ("1 234.00", rules.AmountInvalid),
+        ("NaN", rules.AmountInvalid),
+        ("Infinity", rules.AmountInvalid),
+        ("-1.00", rules.AmountInvalid),
+        ("+1.00", rules.AmountInvalid),
+        ("1234.005", rules.AmountInvalid),
+        ("1,234.00", rules.AmountInvalid),
+        ("0x10.00", rules.AmountInvalid),
+        ("1234.00\n", rules.AmountInvalid),
+        ("", rules.AmountInvalid),
+        ("1" * 5000 + ".00", rules.AmountInvalid),
+    ],
+)
+def test_amount_in_another_form_is_refused_by_name(typed: str, refusal: type[Refusal]) -> None:
+    with pytest.raises(refusal):
+        rules.typed_kopecks(typed)
+
+
+@given(st.integers(min_value=1, max_value=10**12 - 1), st.sampled_from(".,"))
+def test_every_amount_of_roubles_and_kopecks_is_read_back(kopecks: int, mark: str) -> None:
+    written = f"{kopecks // 100}{mark}{kopecks % 100:02}"
+
+    assert rules.typed_kopecks(written) == kopecks == rules.booked_kopecks(written)
+
+
+@given(st.text(max_size=12))
+def test_no_text_at_all_breaks_the_readers(text: str) -> None:
+    for read in (rules.account_number, rules.typed_kopecks, rules.booked_kopecks, rules.booked_date, rules.alias):
+        try:
+            read(text)
+        except (Refusal, ValueError):
+            continue
+
+
+@pytest.mark.parametrize(
+    ("written", "kopecks"),
+    [
+        ("1234.00", 123400),
+        ("1234,5", 123450),
+        ("1234", 123400),
+        ("1 234,00", 123400),
+        ("1\u00a0234\u00a0567,89", 123456789),
+        ("0.00", 0),
+        ("-15,30", -1530),
+    ],
+)
+def test_booked_amount_is_read_as_exports_write_it(written: str, kopecks: int) -> None:
+    assert rules.booked_kopecks(written) == kopecks
+
+
+@pytest.mark.parametrize(
+    "written", ["", "1e3", "1.234,00", "1_000", "１２", "12.345", "1 23,00", "NaN", ".50", "1" * 400]
+)
+def test_booked_amount_that_is_no_number_is_refused(written: str) -> None:
+    with pytest.raises(ValueError):
+        rules.booked_kopecks(written)
+
+
+def test_booked_dates_are_iso_or_russian() -> None:
+    assert rules.booked_date("2026-11-25") == rules.booked_date("25.11.2026") == TODAY
+
+
+@pytest.mark.parametrize(
+    "written", ["", "2026-13-01", "31.02.2020", "2026-1-1", "20261125", "2026-11-25T00:00:00", "２０２６-11-25"]
+)
+def test_what_is_no_date_is_refused(written: str) -> None:
+    with pytest.raises(ValueError):
+        rules.booked_date(written)
+
+
+@pytest.mark.parametrize(
+    ("day", "earlier"),
+    [
+        (date(2026, 11, 25), date(2026, 8, 25)),
+        (date(2026, 5, 31), date(2026, 2, 28)),
+        (date(2024, 5, 31), date(2024, 2, 29)),
+        (date(2026, 2, 28), date(2025, 11, 28)),
+        (date(2026, 3, 31), date(2025, 12, 31)),
+        (date(2026, 7, 31), date(2026, 4, 30)),
+        (date(2026, 1, 1), date(2025, 10, 1)),
+    ],
+)
+def test_window_begins_on_the_same_day_or_the_months_last(day: date, earlier: date) -> None:
+    assert rules.months_before(day, 3) == earlier
+
+
+def slow_months_before(day: date, months: int) -> date:
+    """Walk back day by day into the month that is meant, then to the day or the last one before it."""
+    year, month = day.year, day.month
+    for _ in range(months):
+        year, month = (year - 1, 12) if month == 1 else (year, month - 1)
+    found = day
+    while (found.year, found.month) != (year, month) or found.day > day.day:
+        found -= timedelta(days=1)
+    return found
+
+
+@given(DAYS)
+def test_window_begins_where_the_slow_reference_says(day: date) -> None:
+    assert rules.months_before(day, 3) == slow_months_before(day, 3)
+
+
+def test_day_of_a_request_is_the_retailers_day() -> None:
+    just_before_midnight_utc = datetime(2026, 11, 24, 21, 30, tzinfo=UTC)
+
+    assert rules.day_of(just_before_midnight_utc, ZoneInfo("Europe/Moscow")) == TODAY
+    assert rules.day_of(just_before_midnight_utc, ZoneInfo("Europe/Kaliningrad")) == date(2026, 11, 24)
+
+
+@pytest.mark.parametrize(
+    "payment",
+    [
+        Payment(123400, date(2026, 8, 24)),
+        Payment(123400, date(2026, 11, 26)),
+        Payment(123401, TODAY),
+        Payment(123400, TODAY, service="housing"),
+        Payment(123400, TODAY, reversed=True),
+    ],
+    ids=["before the window", "tomorrow", "a kopeck more", "another service", "reversed"],
+)
+def test_payment_that_must_not_confirm_does_not(payment: Payment) -> None:
+    assert rules.decide([payment], OPENED, 123400, TODAY) == Decision("not-confirmed")
+
+
+@pytest.mark.parametrize("paid_on", [date(2026, 8, 25), TODAY])
+def test_both_ends_of_the_window_confirm(paid_on: date) -> None:
+    assert rules.decide([Payment(123400, paid_on)], OPENED, 123400, TODAY) == Decision(None, paid_on)
+
+
+def test_newest_of_equal_payments_is_the_evidence() -> None:
+    payments = [Payment(50000, date(2026, 11, 1)), Payment(50000, date(2026, 9, 1)), Payment(50000, date(2026, 10, 1))]
+
+    assert rules.decide(payments, OPENED, 50000, TODAY).evidence_on == date(2026, 11, 1)
+
+
+@pytest.mark.parametrize("kopecks", [0, -500])
+def test_payment_of_zero_or_below_confirms_nothing(kopecks: int) -> None:
+    assert rules.decide([Payment(kopecks, TODAY)], OPENED, kopecks, TODAY).refusal == "not-confirmed"
+
+
+def test_unknown_and_closed_accounts_confirm_nothing() -> None:
+    payments = [Payment(123400, date(2026, 11, 1))]
+
+    assert rules.decide(payments, None, 123400, TODAY).refusal == "not-confirmed"
+    assert rules.decide(payments, Contract(date(2020, 1, 1), TODAY), 123400, TODAY).refusal == "not-confirmed"
+    assert rules.decide(payments, Contract(date(2020, 1, 1), TODAY + timedelta(1)), 123400, TODAY).refusal is None
+
+
+def test_payment_of_the_earlier_tenant_confirms_nothing() -> None:
+    renewed = Contract(opened_on=date(2026, 11, 2))
+
+    assert rules.decide([Payment(123400, date(2026, 11, 1))], renewed, 123400, TODAY).refusal == "not-confirmed"
+    assert rules.decide([Payment(123400, date(2026, 11, 2))], renewed, 123400, TODAY).refusal is None
+
+
+def slow_decision(payments: list[Payment], contract: Contract | None, kopecks: int, today: date) -> bool:
+    """The contract's sentence, one condition at a time, over every day of the window."""
+    if contract is None or (contract.closed_on is not None and today >= contract.closed_on):
+        return False
+    day, days = slow_months_before(today, 3), set()
+    while day <= today:
+        if day >= contract.opened_on:
+            days.add(day)
+        day += timedelta(days=1)
+    good = [
+        p for p in payments if p.service == "electricity" and p.kopecks > 0 and not p.reversed and p.paid_on in days
+    ]
+    return kopecks in {p.kopecks for p in good}
+
+
+NEAR = st.dates(date(2026, 7, 20), date(2026, 12, 5))
+PAYMENTS = st.builds(
+    Payment, st.integers(-1, 3), NEAR, st.sampled_from(["electricity", "electricity", "housing"]), st.booleans()
+)
+CONTRACTS = st.none() | st.builds(Contract, NEAR | st.just(date(2020, 1, 1)), st.none() | NEAR)
+
+
+@given(st.lists(PAYMENTS, max_size=6), CONTRACTS, st.integers(-1, 3), NEAR)
+def test_decision_is_the_slow_references(
+    payments: list[Payment], contract: Contract | None, kopecks: int, today: date
+) -> None:
+    decision = rules.decide(payments, contract, kopecks, today)
+
+    assert (decision.refusal is None) == slow_decision(payments, contract, kopecks, today)
+
+
+def test_latest_contract_counts_and_an_older_ones_end_does_not() -> None:
+    older, newer = Contract(date(2010, 1, 1), date(2026, 3, 1)), Contract(date(2026, 3, 1), address="new")
+
+    assert rules.latest_contract([newer, older], []) == newer
+    assert rules.latest_contract([], [date(2026, 3, 1)]) is None
+
+
+@pytest.mark.parametrize(
+    ("openings", "closings", "closed_on"),
+    [
+        (["2010-01-01"], ["2026-03-01"], "2026-03-01"),
+        (["2010-01-01"], ["2026-05-01", "2026-03-01"], "2026-03-01"),
+        (["2010-01-01", "2026-03-02"], ["2026-03-01"], None),
+        (["2010-01-01", "2026-03-01"], ["2026-03-01"], None),
+        (["2010-01-01", "2026-03-01"], ["2026-03-01", "2026-09-01"], "2026-09-01"),
+        (["2026-03-01"], ["2026-03-01"], "2026-03-01"),
+    ],
+)
+def test_closing_belongs_to_the_contract_that_it_ends(
+    openings: list[str], closings: list[str], closed_on: str | None
+) -> None:
+    contracts = [Contract(date.fromisoformat(day)) for day in openings]
+
+    latest = rules.latest_contract(contracts, map(date.fromisoformat, closings))
+
+    assert latest is not None
+    assert latest.closed_on == (closed_on and date.fromisoformat(closed_on))
+
+
+def test_links_end_with_the_contract_that_their_evidence_belongs_to() -> None:
+    renewed = Contract(opened_on=date(2026, 3, 1))
+
+    assert not rules.outlives(date(2026, 2, 28), renewed)
+    assert rules.outlives(date(2026, 3, 1), renewed)
+    assert rules.outlives(date(2026, 3, 1), None)
+
+
+def test_old_credentials_confirm_only_the_contract_of_their_time() -> None:
+    assert rules.credentials_confirm(date(2026, 3, 1), Contract(date(2026, 3, 1)), TODAY)
+    assert not rules.credentials_confirm(date(2026, 2, 28), Contract(date(2026, 3, 1)), TODAY)
+    assert not rules.credentials_confirm(date(2026, 3, 1), Contract(date(2020, 1, 1), date(2026, 11, 1)), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"), [("  Дача \n у реки ", "Дача у реки"), ("", ""), ("a\x00b\u202ec", "a b c")]
+)
+def test_alias_is_kept_without_what_cannot_be_seen(typed: str, kept: str) -> None:
+    assert rules.alias(typed) == kept
+
+
+def test_alias_of_more_than_forty_characters_is_refused() -> None:
+    assert rules.alias("д" * 40) == "д" * 40
+    with pytest.raises(rules.AliasTooLong):
+        rules.alias("д" * 41)
+
+
+@pytest.mark.parametrize(
+    ("address", "masked"),
+    [
+        ("г. Тверь, ул. Садовая, д. 5, кв. 12", "г. Тверь, ул. Сад…, д. …, кв. …"),
+        ("пгт Нелидово, ул. 50 лет Октября, д. 1", "пгт Нелидово, ул. … лет Окт…, д. …"),
+        ("Тверь, Садовая 5-12", "Тверь, Сад… …"),
+        ("305000, г. Курск, ул. Карла Маркса, д.5А", "…, г. Курск, ул. Кар… Мар…, д.…"),
+        ("", ""),
+    ],
+)
+def test_masked_address_shows_the_town_and_how_the_street_begins(address: str, masked: str) -> None:
+    assert rules.masked_address(address) == masked
+
+
+@given(st.text(alphabet="абвг .,0123456789/-", max_size=60))
+def test_masked_address_never_shows_a_digit(address: str) -> None:
+    assert not any(character.isdigit() for character in rules.masked_address(address))
