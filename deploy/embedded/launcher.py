@@ -179,14 +179,8 @@ class EmbeddedSet:
         await together(self._mailbox(known), *(self.run(service, "migrate") for service in migrated))
 
     async def _mailbox(self, known: Secrets) -> None:
-        places = [
-            f"--port={self.ports['mailbox']}",
-            f"--smtp-port={self.ports['smtp']}",
-            f"--folder={self.folder / 'mailbox'}",
-        ]
-        command = [sys.executable, "-m", "deploy.embedded.mailbox", *places]
-        variables = {**os.environ, "PYTHONPATH": str(ROOT), "MAILBOX_SMS_TOKEN": known.sms_token}
-        child = Child("mailbox", command, self.folder / "logs" / "mailbox.log", variables)
+        log = self.folder / "logs" / "mailbox.log"
+        child = mailbox_child(self.folder / "mailbox", log, self.ports["mailbox"], self.ports["smtp"], known.sms_token)
         child.start()
         await self._watch(child, self.mailbox_url)
 
@@ -199,6 +193,13 @@ class EmbeddedSet:
 
         self._keep(Part(child, ready))
         await child.wait_ready(ready)
+
+
+def mailbox_child(folder: Path, log: Path, port: int, smtp_port: int, sms_token: str) -> Child:
+    """The mailbox as a child, not started yet."""
+    places = [f"--port={port}", f"--smtp-port={smtp_port}", f"--folder={folder}"]
+    command = [sys.executable, "-m", "deploy.embedded.mailbox", *places]
+    return Child("mailbox", command, log, {**os.environ, "PYTHONPATH": str(ROOT), "MAILBOX_SMS_TOKEN": sms_token})
 
 
 def answers(url: str) -> bool:

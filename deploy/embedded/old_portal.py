@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import argon2
 import bcrypt
-from passlib.hash import md5_crypt, phpass, sha512_crypt  # type: ignore[import-untyped]
+from passlib.hash import md5_crypt, phpass, sha512_crypt
 
 
 def _base64(raw: bytes) -> str:

@@ -72,10 +72,10 @@ class Sample:
 
 
 def make(folder: Path, today: date) -> Sample:
-    """Write `accounts.csv`, `payments.csv` and `legacy_users.csv` into `folder`; the same day gives the same rows but for salts.
+    """Write `accounts.csv`, `payments.csv` and `legacy_users.csv` into `folder`.
 
-    The billing files look as such systems write them (cp1251, semicolons, decimal commas, CRLF), and two payments are
-    broken, so that an import has something to reject.
+    The same day gives the same rows, but for salts. The files look as such systems write them (semicolons, CRLF; the
+    billing files in cp1251 with decimal commas), and two payments are broken, so that some rows are rejected.
     """
     rng = random.Random(20_000)
     folder.mkdir(parents=True, exist_ok=True)

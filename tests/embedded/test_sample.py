@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from identity.old_hashes import parse, verify
 
 from deploy.embedded.sample import ACCOUNTS, OLD_USERS, Payment, Sample, make
-from identity.old_hashes import parse, verify
 
 TODAY = date(2026, 3, 31)
 
@@ -44,7 +44,8 @@ def test_the_old_logins_belong_to_accounts_and_cover_every_scheme(sample: Sample
     assert len(accounts) == ACCOUNTS
     assert {old.login for old in sample.old_logins} <= accounts
     assert len({old.scheme for old in sample.old_logins}) == 20
-    assert sample.old_login_with_email.email and not sample.old_login_without_email.email
+    assert sample.old_login_with_email.email
+    assert not sample.old_login_without_email.email
     assert len({old.login for old in sample.old_logins_with_one_address}) == 2
 
 

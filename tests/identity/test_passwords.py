@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-
 from identity.old_hashes import OldHash
 from identity.passwords import Passwords, PasswordTooLong, PasswordTooWeak, score
 
@@ -94,8 +93,10 @@ async def test_the_loop_stays_free_while_passwords_are_hashed(passwords: Passwor
 
 @pytest.mark.parametrize(
     "password",
-    ["", "short7!", "12345678", "password1", "qwertyuiop", "parol1234", "пароль12", "Gfhjkm123", "йцукенгш"]
-    + ["ivanov.petr", "p.ivanov1", "79161234567", "9161234567", "a" * 128],
+    [
+        *("", "short7!", "12345678", "password1", "qwertyuiop", "parol1234", "пароль12", "Gfhjkm123", "йцукенгш"),
+        *("ivanov.petr", "p.ivanov1", "79161234567", "9161234567", "a" * 128),
+    ],
 )
 async def test_what_anyone_would_guess_is_too_weak(passwords: Passwords, password: str) -> None:
     with pytest.raises(PasswordTooWeak):

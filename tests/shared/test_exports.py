@@ -4,7 +4,6 @@ import codecs
 from pathlib import Path
 
 import pytest
-
 from shared.exports import LONGEST_LINE, Export, ImportRefused, inspect, records
 
 COLUMNS = ("number", "address")

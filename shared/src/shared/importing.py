@@ -22,7 +22,6 @@ prints a refusal and exits with 1 (the file cannot be read as such) or 3 (too ma
 """
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -61,9 +61,10 @@ __all__ = [
 Cells = Mapping[str, str]
 # Above this share of bad rows the file is more likely the wrong one than a careless one.
 BAD_SHARE = 0.01
-_TURN = 1_000
-S = TypeVar("S", bound=ServiceSettings)
+_ROWS_BETWEEN_LOOKS = 1_000
 _PLAIN_LINE_SECONDS = 2.0
+
+S = TypeVar("S", bound=ServiceSettings)
 
 
 class BadRow(Exception):
@@ -161,7 +162,7 @@ def exit_codes() -> Iterator[None]:
     try:
         yield
     except ImportRefused as refused:
-        print(refused, file=sys.stderr)
+        typer.echo(refused, err=True)
         raise SystemExit(refused.exit_code) from None
 
 
@@ -176,7 +177,7 @@ async def _good_rows(
     places = [(name, export.header.index(name)) for name in asked if name in export.header]
     absent = dict.fromkeys(name for name in asked if name not in export.header)
     for record in records(export):
-        if counted.rows % _TURN == 0:
+        if counted.rows % _ROWS_BETWEEN_LOOKS == 0:
             show(counted.rows, record.bytes_read)
             await asyncio.sleep(0)  # lets Ctrl-C in
         try:
@@ -225,14 +226,10 @@ def _progress(export: Export) -> Iterator[Callable[[int, int], None]]:
         nonlocal told
         now = time.monotonic()
         if done >= export.size:
-            print(f"{name}: {rate(rows)}, read to the end", file=sys.stderr, flush=True)
+            typer.echo(f"{name}: {rate(rows)}, read to the end", err=True)
         elif now - told >= _PLAIN_LINE_SECONDS:
             told = now
             left = (now - began) * (export.size - done) / max(done, 1)
-            print(
-                f"{name}: {done / export.size:.0%}, {rate(rows)}, {left:.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
+            typer.echo(f"{name}: {done / export.size:.0%}, {rate(rows)}, {left:.0f} s left", err=True)
 
     yield line

@@ -26,6 +26,7 @@ class Waiting:
         self._waiters: dict[UUID, set[asyncio.Event]] = defaultdict(set)
         self._rung = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.listening = False
 
     async def until_decided(self, request_id: UUID, seconds: float) -> None:
         """Return as soon as the request is no longer pending, at the latest after `seconds`."""
@@ -57,6 +58,7 @@ class Waiting:
                     if connection is None or connection.is_closed():
                         connection = await self._database.connect()
                         await connection.add_listener(CHANNEL, lambda *_: self._rung.set())
+                        self.listening = True
                     await self._look()
                 except Exception as problem:
                     if not is_transient(problem):
@@ -65,6 +67,7 @@ class Waiting:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._rung.wait(), LOOK_SECONDS)
         finally:
+            self.listening = False
             if connection is not None:
                 connection.terminate()
 

@@ -11,7 +11,7 @@ from functools import partial
 
 import argon2
 import bcrypt
-from passlib.hash import apr_md5_crypt, md5_crypt, phpass, sha256_crypt, sha512_crypt  # type: ignore[import-untyped]
+from passlib.hash import apr_md5_crypt, md5_crypt, phpass, sha256_crypt, sha512_crypt
 
 # Costs above these would take longer than about a second of one core, for a row that anyone may try: refused at
 # import. They lie above what any portal's software has had as its default.

@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from zxcvbn import zxcvbn  # type: ignore[import-untyped]
+from shared.languages import _
+from shared.refusals import Refusal
+from zxcvbn import zxcvbn
 
 from identity import old_hashes
 from identity.old_hashes import OldHash
-from shared.languages import _
-from shared.refusals import Refusal
 
 # OWASP's argon2id figures: 19 MiB, two passes, one lane; about 30 ms of one core.
 ARGON2_KIB = 19 * 1024
@@ -81,7 +81,7 @@ class Passwords:
         return self._argon2.check_needs_rehash(stored)
 
     async def refuse_unfit(self, password: str, own_words: Iterable[str]) -> None:
-        """Raise `PasswordTooLong` or `PasswordTooWeak`. `own_words`: the login, e-mail and phone of whoever chose it."""
+        """Raise `PasswordTooLong` or `PasswordTooWeak`. `own_words`: the login, e-mail and phone of its owner."""
         if len(password) > LONGEST:
             raise PasswordTooLong
         if await self.is_weak(password, own_words):

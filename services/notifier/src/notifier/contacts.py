@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from shared.database import affected
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -71,8 +72,8 @@ async def release(session: AsyncSession, user_id: UUID) -> bool:
     released = 0
     for channel, address, masked in _ways(reachable):
         values = {"user_id": user_id, "channel": channel, "address": address, "masked": masked}
-        rows = await session.execute(_RELEASE, {**values, "locale": reachable.locale if reachable else None})
-        released += rows.rowcount  # type: ignore[attr-defined]
+        result = await session.execute(_RELEASE, {**values, "locale": reachable.locale if reachable else None})
+        released += affected(result)
     return released > 0
 
 

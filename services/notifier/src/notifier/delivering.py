@@ -1,6 +1,7 @@
 """Delivering: taking due notifications up, handing each over at most as often as it may be, writing down the end."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from notifier.rules import Answer, Channel, Outcome, Status, Step
 from notifier.writing import Due
 
 LEASE = timedelta(seconds=180)
-"""Longer than any door takes with one message (30 s + 60 s + farewell), than writing its end down may take, and a pause."""
+"""Longer than a door takes with one message (30 s, 60 s, a farewell) and than writing its end down may take (60 s)."""
 SWEEP_SECONDS = 1.0
 WRITE_DOWN_SECONDS = 60.0
 DRAIN_SECONDS = 4.5
@@ -39,8 +40,9 @@ _TAKE_UP = text("""
         ORDER BY rank, due_at LIMIT :count FOR UPDATE SKIP LOCKED
     )
     UPDATE notifications AS row SET due_at = now() + :lease, tries = tries + 1 FROM due WHERE row.id = due.id
-    RETURNING row.id, row.event_id, row.user_id, row.kind, row.channel, row.locale, row.address, row.sealed, row.details,
-        row.created_at, row.due_at AS lease, row.tries, row.handings, row.expires_at - :margin <= now() AS late,
+    RETURNING row.id, row.event_id, row.user_id, row.kind, row.channel, row.locale, row.address, row.sealed,
+        row.details, row.created_at, row.due_at AS lease, row.tries, row.handings,
+        row.expires_at - :margin <= now() AS late,
         (SELECT id FROM attempts WHERE notification_id = row.id AND outcome IS NULL) AS open_attempt
 """)
 
@@ -126,18 +128,19 @@ async def take_up(database: Database, channel: Channel, count: int) -> list[Due]
     values = {"channel": channel, "count": count, "lease": LEASE, "margin": rules.EXPIRY_MARGIN}
     async with database.transaction() as session:
         rows = (await session.execute(_TAKE_UP, values)).mappings().all()
-    return [Due(**{**row, "kind": rules.Kind(row["kind"])}) for row in rows]
+    return [Due(**{**row, "kind": rules.Kind(row["kind"]), "details": json.loads(row["details"])}) for row in rows]
 
 
 async def deliver(database: Database, due: Due, hand_over: HandOver) -> None:
     """See one notification through: settle what a dead worker left open, let it expire, or hand it over."""
     if due.open_attempt is not None:
-        return await write_down(database, due, due.open_attempt, Answer(Outcome.UNKNOWN, "interrupted"))
-    if due.late:
-        return await write_down(database, due, None, Answer(Outcome.WITHHELD))
-    attempt = uuid7()
-    answer = await hand_over(due, partial(begin, database, due, attempt))
-    await write_down(database, due, attempt, answer)
+        await write_down(database, due, due.open_attempt, Answer(Outcome.UNKNOWN, "interrupted"))
+    elif due.late:
+        await write_down(database, due, None, Answer(Outcome.WITHHELD))
+    else:
+        attempt = uuid7()
+        answer = await hand_over(due, partial(begin, database, due, attempt))
+        await write_down(database, due, attempt, answer)
 
 
 async def begin(database: Database, due: Due, attempt: UUID) -> float | None:
@@ -153,18 +156,18 @@ async def begin(database: Database, due: Due, attempt: UUID) -> float | None:
 
 async def write_down(database: Database, due: Due, attempt: UUID | None, answer: Answer) -> None:
     """The outcome and what follows it, in one transaction, tried again while the database is away for a moment."""
-    async for again in stamina.retry_context(on=is_transient_error, timeout=WRITE_DOWN_SECONDS, attempts=None):
+    async for again in stamina.retry_context(on=is_transient, timeout=WRITE_DOWN_SECONDS, attempts=None):
         with again:
             async with database.transaction() as session:
                 step = await _settle(session, due, attempt, answer)
     _log.info(
         "notification_settled" if step.status is not Status.QUEUED else "notification_put_off",
-        notification_id=due.id, kind=due.kind, status=step.status, outcome=answer.outcome, reply=answer.code, tries=due.tries,
-    )  # fmt: skip
-
-
-def is_transient_error(problem: Exception) -> bool:
-    return is_transient(problem)
+        notification_id=due.id,
+        kind=due.kind,
+        status=step.status,
+        outcome=answer.outcome,
+        reply=answer.code,
+    )
 
 
 async def _settle(session: AsyncSession, due: Due, attempt: UUID | None, answer: Answer) -> Step:

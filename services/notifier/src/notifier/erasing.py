@@ -22,9 +22,13 @@ async def user_erased(session: AsyncSession, event: identity.UserErased, desk: D
     if event.sealed is not None and (email := opened(event, identity.ErasedContacts, desk).email):
         reader = await contacts.find(session, event.user_id)
         news = News(
-            event, Kind.USER_ERASED, event.time + rules.ERASURE_LIFE,
-            locale=reader.locale if reader else None, masked_address=rules.mask_email(email), sealed=event.sealed,
-        )  # fmt: skip
+            event,
+            Kind.USER_ERASED,
+            event.time + rules.ERASURE_LIFE,
+            locale=reader.locale if reader else None,
+            masked_address=rules.mask_email(email),
+            sealed=event.sealed,
+        )
         await tell(session, news, desk.bells)
     await contacts.hold_reader(session, event.user_id, alone=True)
     for statement in _FORGET:

@@ -15,7 +15,6 @@ Topic = Literal["registration", "login", "linking", "other"]
 class FeedbackWords(BaseModel):
     """Sealed for ourselves until the letter is gone."""
 
-    reference: str
     name: str
     reply_to: str
     topic: Topic
@@ -24,7 +23,7 @@ class FeedbackWords(BaseModel):
     phone: str | None = None
 
 
-def support_message(feedback: FeedbackWords, words: Words, envelope: Envelope) -> EmailMessage:
+def support_message(feedback: FeedbackWords, reference: str, words: Words, envelope: Envelope) -> EmailMessage:
     """Only the reference and the topic stand in the subject: the writer's own words stay in the body."""
     _ = words.translate
     topics = {
@@ -33,11 +32,12 @@ def support_message(feedback: FeedbackWords, words: Words, envelope: Envelope) -
         "linking": _("Adding an account"),
         "other": _("Something else"),
     }
-    subject = _("Message {reference}: {topic}").format(reference=feedback.reference, topic=topics[feedback.topic])
+    subject = _("Message {reference}: {topic}").format(reference=reference, topic=topics[feedback.topic])
     message = headed(subject, words.name, envelope)
     message["Reply-To"] = one_address(feedback.reply_to, feedback.name)
     message["Content-Language"] = words.locale
-    text = text_of("feedback.txt", {"feedback": feedback, "topic": topics[feedback.topic], "_": _})
+    values = {"feedback": feedback, "reference": reference, "topic": topics[feedback.topic], "_": _}
+    text = text_of("feedback.txt", values)
     message.set_content(text, cte="base64")
     return message
 
@@ -45,4 +45,6 @@ def support_message(feedback: FeedbackWords, words: Words, envelope: Envelope) -
 def tidy(message: str) -> str:
     """The text with plain line ends and without signs that drive a terminal."""
     lines = message.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return "\n".join("".join(sign if sign == "\t" or rules.one_line(sign) else "\ufffd" for sign in line) for line in lines)
+    return "\n".join(
+        "".join(sign if sign == "\t" or rules.one_line(sign) else "\ufffd" for sign in line) for line in lines
+    )

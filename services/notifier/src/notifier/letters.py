@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from shared.contracts import identity as said
@@ -75,7 +75,9 @@ def other_logins(words: Words, logins: list[str]) -> tuple[str, ...]:
     known = ", ".join(rules.mask_login(login) for login in logins)
     return (
         _("This address already serves: {logins}.").format(logins=known),
-        _("If you only forgot the password, you need no new account: {recovery}").format(recovery=words.link("/recovery")),
+        _("If you only forgot the password, you need no new account: {recovery}").format(
+            recovery=words.link("/recovery")
+        ),
     )
 
 
@@ -182,6 +184,7 @@ def account_linked_by_another(words: Words, details: Details, secrets: None) -> 
 
 def link_refused(words: Words, details: Details, secrets: None) -> Letter:
     _ = words.translate
+    lead: tuple[str, ...]
     if details["refusal"] == "try-later":
         lead = (_("We could not check it."), _("It is not your fault, please try again."))
     else:

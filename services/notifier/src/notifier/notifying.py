@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -28,6 +28,9 @@ _WRITE = text("""
     ON CONFLICT DO NOTHING  -- the same event again tells nothing new
     RETURNING id
 """)
+
+
+Secrets = TypeVar("Secrets", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -77,42 +80,37 @@ async def tell(session: AsyncSession, news: News, bells: Bells) -> UUID | None:
 
     News about an erased user is nobody's.
     """
-    status, locale, address, masked = Status.QUEUED, news.locale, news.address, news.masked_address
     if news.user_id is not None and not await contacts.hold_reader(session, news.user_id, alone=False):
         return None
-    if masked is None and news.user_id is not None:
-        reader = await contacts.find(session, news.user_id)
-        address = reader.address(news.channel) if reader else None
-        locale = locale or (reader.locale if reader else None)
-        status = Status.QUEUED if address else Status.WAITING
-        masked = _masked(news.channel, address) if address else None
-    written = await session.scalar(
-        _WRITE,
-        {
-            "id": uuid7(),
-            "event_id": news.event.id,
-            "user_id": news.user_id,
-            "kind": news.kind,
-            "channel": news.channel,
-            "locale": locale,
-            "rank": 0 if news.kind in rules.SECURITY else 1,
-            "status": status,
-            "address": address,
-            "masked_address": masked,
-            "sealed": news.sealed,
-            "details": json.dumps(news.details),
-            "expires_at": news.expires_at,
-        },
-    )
+    status = Status.QUEUED
+    if news.masked_address is None and news.user_id is not None:
+        news = _addressed(news, await contacts.find(session, news.user_id))
+        status = Status.QUEUED if news.address else Status.WAITING
+    told = {name: getattr(news, name) for name in _COLUMNS}
+    rank = 0 if news.kind in rules.SECURITY else 1
+    made = {"id": uuid7(), "event_id": news.event.id, "rank": rank, "status": status}
+    written: UUID | None = await session.scalar(_WRITE, {**told, **made, "details": json.dumps(news.details)})
     bells.ring_after_commit(session)
     return written
 
 
-def _masked(channel: Channel, address: str) -> str:
+_COLUMNS = ("user_id", "kind", "channel", "locale", "address", "masked_address", "sealed", "expires_at")
+
+
+def _addressed(news: News, reader: contacts.Reachable | None) -> News:
+    """The news with what the contacts say of its reader, as far as they say it."""
+    if reader is None:
+        return news
+    address = reader.address(news.channel)
+    mask = masked(news.channel, address) if address else None
+    return replace(news, address=address, masked_address=mask, locale=news.locale or reader.locale)
+
+
+def masked(channel: Channel, address: str) -> str:
     return rules.mask_email(address) if channel == "email" else rules.mask_phone(address)
 
 
-def opened[S: BaseModel](event: Event, secrets: type[S], desk: Desk) -> S:
+def opened(event: Event, secrets: type[Secrets], desk: Desk) -> Secrets:
     """What is sealed into the event. Opened here only to know where it goes and that it can be told at all."""
     found = open_sealed(event, secrets, desk.private_keys)
     token = getattr(found, "token", None) or getattr(found, "reversal_token", None)
@@ -124,32 +122,56 @@ def opened[S: BaseModel](event: Event, secrets: type[S], desk: Desk) -> S:
 async def code_requested(session: AsyncSession, event: verification.CodeRequested, desk: Desk) -> None:
     secrets = opened(event, verification.CodeSecrets, desk)
     kind = Kind.REGISTRATION_CODE if event.purpose == "registration" else Kind.PHONE_CHANGE_CODE
-    news = News(
-        event, kind, event.expires_at,
-        channel="sms", locale=event.locale, masked_address=rules.mask_phone(secrets.phone), sealed=event.sealed,
-    )  # fmt: skip
-    await tell(session, news, desk.bells)
+    await tell(session, _sealed_to(event, kind, event.expires_at, "sms", secrets.phone), desk.bells)
 
 
-async def email_confirmation_requested(session: AsyncSession, event: identity.EmailConfirmationRequested, desk: Desk) -> None:
+async def email_confirmation_requested(
+    session: AsyncSession, event: identity.EmailConfirmationRequested, desk: Desk
+) -> None:
     secrets = opened(event, identity.EmailConfirmationSecrets, desk)
     details = {"purpose": event.purpose, **_life(event.time, event.expires_at)}
-    await tell(session, _by_letter(event, Kind.EMAIL_CONFIRMATION, details, secrets.email), desk.bells)
+    await tell(session, _by_letter(event, Kind.EMAIL_CONFIRMATION, secrets.email, details), desk.bells)
 
 
-async def password_recovery_requested(session: AsyncSession, event: identity.PasswordRecoveryRequested, desk: Desk) -> None:
+async def password_recovery_requested(
+    session: AsyncSession, event: identity.PasswordRecoveryRequested, desk: Desk
+) -> None:
     secrets = opened(event, identity.PasswordRecoverySecrets, desk)
     details = _life(event.time, event.expires_at)
-    await tell(session, _by_letter(event, Kind.PASSWORD_RECOVERY, details, secrets.email), desk.bells)
+    await tell(session, _by_letter(event, Kind.PASSWORD_RECOVERY, secrets.email, details), desk.bells)
 
 
-def _by_letter(
-    event: identity.EmailConfirmationRequested | identity.PasswordRecoveryRequested, kind: Kind, details: dict[str, str], to: str
+Asked = identity.EmailConfirmationRequested | identity.PasswordRecoveryRequested
+
+
+def _by_letter(event: Asked, kind: Kind, to: str, details: dict[str, str]) -> News:
+    return _sealed_to(event, kind, event.expires_at, "email", to, event.user_id, details)
+
+
+Localised = Asked | identity.ContactChanged | verification.CodeRequested
+
+
+def _sealed_to(
+    event: Localised,
+    kind: Kind,
+    expires_at: datetime,
+    channel: Channel,
+    to: str,
+    user_id: UUID | None = None,
+    details: dict[str, str] | None = None,
 ) -> News:
+    """News whose reader is named in the sealed part; only the mask of the address stands outside it."""
     return News(
-        event, kind, event.expires_at,
-        user_id=event.user_id, details=details, locale=event.locale, masked_address=rules.mask_email(to), sealed=event.sealed,
-    )  # fmt: skip
+        event=event,
+        kind=kind,
+        expires_at=expires_at,
+        user_id=user_id,
+        channel=channel,
+        details=details or {},
+        locale=event.locale,
+        masked_address=masked(channel, to),
+        sealed=event.sealed,
+    )
 
 
 def _life(asked_at: datetime, expires_at: datetime) -> dict[str, str]:
@@ -181,25 +203,26 @@ async def contact_changed(session: AsyncSession, event: identity.ContactChanged,
         session, event.user_id, event.id, event.locale, email=changed.email, phone=changed.phone, sets=sets
     )
     desk.bells.ring_after_commit(session)
-    if event.what == "email" and changed.previous and changed.reversal_token:
-        news = News(
-            event, Kind.EMAIL_CHANGED, event.time + rules.REVERSAL_LIFE,
-            user_id=event.user_id, locale=event.locale, masked_address=rules.mask_email(changed.previous), sealed=event.sealed,
-        )  # fmt: skip
-        await tell(session, news, desk.bells)
     if event.what == "phone":
         await tell(session, _notice(event, Kind.PHONE_CHANGED, event.user_id, {}, sealed=event.sealed), desk.bells)
-    if event.what == "phone" and changed.previous:
-        news = News(
-            event, Kind.PHONE_CHANGED, event.time + rules.NOTICE_LIFE, user_id=event.user_id,
-            channel="sms", locale=event.locale, masked_address=rules.mask_phone(changed.previous), sealed=event.sealed,
-        )  # fmt: skip
+    if (news := _to_previous(event, changed)) is not None:
         await tell(session, news, desk.bells)
 
 
-async def user_known(
-    session: AsyncSession, event: identity.UserRegistered | identity.UserStated, desk: Desk
-) -> None:
+def _to_previous(event: identity.ContactChanged, changed: identity.ChangedContacts) -> News | None:
+    """To the old address with a link back, to the old phone with a number to call; nothing where there was none."""
+    if changed.previous is None:
+        return None
+    if event.what == "email" and changed.reversal_token:
+        until = event.time + rules.REVERSAL_LIFE
+        return _sealed_to(event, Kind.EMAIL_CHANGED, until, "email", changed.previous, event.user_id)
+    if event.what == "phone":
+        until = event.time + rules.NOTICE_LIFE
+        return _sealed_to(event, Kind.PHONE_CHANGED, until, "sms", changed.previous, event.user_id)
+    return None
+
+
+async def user_known(session: AsyncSession, event: identity.UserRegistered | identity.UserStated, desk: Desk) -> None:
     """Keep where the user can be reached; nothing is sent because of it but what waited for it."""
     known = opened(event, identity.RegisteredContacts, desk)
     if await contacts.keep(session, event.user_id, event.id, event.locale, email=known.email, phone=known.phone):

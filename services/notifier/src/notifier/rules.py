@@ -38,13 +38,15 @@ class Kind(StrEnum):
     FEEDBACK_RECEIPT = "feedback_receipt"
 
 
-SECURITY = frozenset({
-    Kind.REGISTRATION_CODE,
-    Kind.PHONE_CHANGE_CODE,
-    Kind.EMAIL_CONFIRMATION,
-    Kind.PASSWORD_RECOVERY,
-    Kind.EMAIL_CHANGED,
-})
+SECURITY = frozenset(
+    {
+        Kind.REGISTRATION_CODE,
+        Kind.PHONE_CHANGE_CODE,
+        Kind.EMAIL_CONFIRMATION,
+        Kind.PASSWORD_RECOVERY,
+        Kind.EMAIL_CHANGED,
+    }
+)
 """What carries a code or a token: never sent a second time by itself. Everything else is a notice."""
 
 EXPIRY_MARGIN = timedelta(seconds=30)

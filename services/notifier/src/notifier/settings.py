@@ -46,8 +46,13 @@ class NotifierSettings(ServiceSettings):
     time_zone: ZoneInfo = ZoneInfo("Europe/Moscow")
 
     receipts_per_address_day: int = 3
-    notification_retention_days: int = 365
-    """How long what was sent stays in a user's list; what belongs to no user goes after `inbox_retention_days`."""
+
+    @property
+    def retailer_genitive(self) -> str:
+        named = type(self).model_fields["retailer_name_ru"].default
+        if not self.retailer_name_ru_genitive and self.retailer_name_ru == named:
+            return "Энергосбыта"
+        return self.retailer_name_ru_genitive or f"«{self.retailer_name_ru}»"
 
     @field_validator("portal_origin")
     @classmethod
@@ -59,6 +64,10 @@ class NotifierSettings(ServiceSettings):
 
     @model_validator(mode="after")
     def _password_never_in_the_open(self) -> Self:
-        if self.smtp_username and self.smtp_security == "none" and self.smtp_host not in ("127.0.0.1", "::1", "localhost"):
+        if (
+            self.smtp_username
+            and self.smtp_security == "none"
+            and self.smtp_host not in ("127.0.0.1", "::1", "localhost")
+        ):
             raise ValueError("a mail password needs NOTIFIER_SMTP_SECURITY starttls or tls")
         return self

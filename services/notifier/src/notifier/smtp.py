@@ -100,15 +100,16 @@ def one_each(message: EmailMessage) -> tuple[str, str]:
 
     `EmailMessage` refuses line ends, yet takes two addresses in one header.
     """
-    found = []
-    for name in ("From", "To"):
-        addresses = message[name].addresses if message[name] else ()
-        if len(addresses) != 1 or len(message.get_all(name, [])) != 1:
-            raise ValueError(f"{name} has {len(addresses)} addresses, not one")
-        found.append(addresses[0].addr_spec)
     if message["Cc"] or message["Bcc"]:
         raise ValueError("a copy to somebody else")
-    return found[0], found[1]
+    return _only(message, "From"), _only(message, "To")
+
+
+def _only(message: EmailMessage, name: str) -> str:
+    addresses = [address for header in message.get_all(name, []) for address in header.addresses]
+    if len(addresses) != 1:
+        raise ValueError(f"{name} has {len(addresses)} addresses, not one")
+    return str(addresses[0].addr_spec)
 
 
 def as_bytes(message: EmailMessage, options: list[str]) -> bytes:

@@ -90,7 +90,8 @@ class FeedbackMessage(SQLModel, table=True):
     __tablename__ = "feedback_messages"
 
     reference: str = Field(primary_key=True)
-    notification_id: UUID
+    event_id: UUID
+    """The one that its notifications were made by."""
     topic: str
     created_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
 

@@ -87,7 +87,7 @@ class Pen:
         words = self.words(due.locale)
         if isinstance(secrets, FeedbackWords):
             envelope = Envelope(self.mail_from, self.support_address, str(due.id), due.created_at)
-            return support_message(secrets, words, envelope)
+            return support_message(secrets, due.details["reference"], words, envelope)
         envelope = Envelope(self.mail_from, recipient(due, secrets), str(due.id), due.created_at)
         return letter_message(LETTERS[due.kind](words, due.details, secrets), words, envelope)
 

@@ -1,0 +1,133 @@
+"""The embedded set as a whole, without the services: order, supervision, settings, end."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from time import monotonic
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from deploy.embedded.children import CannotStart
+from deploy.embedded.launcher import ROOT, EmbeddedSet, answers
+from deploy.embedded.ports import PortTaken
+
+
+@pytest_asyncio.fixture
+async def kabinet(tmp_path: Path) -> AsyncIterator[EmbeddedSet]:
+    async with EmbeddedSet(tmp_path / "set", free_ports=True, services=()) as running:
+        yield running
+
+
+async def wait_until(true: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = monotonic() + seconds
+    while not true():
+        assert monotonic() < deadline, "it did not come true in time"
+        await asyncio.sleep(0.05)
+
+
+def tree(kabinet: EmbeddedSet) -> set[int]:
+    tops = [psutil.Process(process.pid) for process in kabinet.processes() if process.name != "launcher"]
+    return {process.pid for top in tops for process in [top, *top.children(recursive=True)]}
+
+
+async def test_settings_file_is_the_owners_and_gone_after_the_end(tmp_path: Path) -> None:
+    async with EmbeddedSet(tmp_path, free_ports=True, services=()) as kabinet:
+        file = tmp_path / "env"
+        shell = subprocess.run(
+            ["sh", "-c", f'set -a; . "{file}"; echo "$KAFKA_BOOTSTRAP_SERVERS $NOTIFIER_RETAILER_NAME_RU"'],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        mode = file.stat().st_mode & 0o777
+
+        assert mode == 0o600
+        assert shell.stdout == f"127.0.0.1:{kabinet.ports['kafka']} Энергосбыт\n"
+
+    assert not file.exists()
+
+
+async def test_end_leaves_no_process_behind(tmp_path: Path) -> None:
+    async with EmbeddedSet(tmp_path, free_ports=True, services=()) as kabinet:
+        pids = tree(kabinet)
+        names = {process.name for process in kabinet.processes()}
+
+    assert names == {"launcher", "postgres", "redis", "kafka", "mailbox"}
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+async def test_killed_parts_are_started_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    async with EmbeddedSet(tmp_path, free_ports=True, services=(), say=said.append) as kabinet:
+        killed = {name: kabinet.child(name).pid or 0 for name in ("redis", "mailbox")}
+
+        for pid in killed.values():
+            os.kill(pid, signal.SIGKILL)
+
+        await wait_until(lambda: all(kabinet.child(name).pid != pid for name, pid in killed.items()))
+        await wait_until(lambda: answers(kabinet.mailbox_url))
+        for name in killed:
+            assert any(line.startswith(f"{name} ended (killed by SIGKILL)") for line in said)
+            assert any(line.startswith(f"{name} is started again") for line in said)
+
+
+async def test_paused_kafka_stays_down_until_it_is_resumed_on_its_port(kabinet: EmbeddedSet) -> None:
+    address = ("127.0.0.1", kabinet.ports["kafka"])
+
+    await kabinet.pause_kafka()
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, timeout=2)
+    await kabinet.resume_kafka()
+    socket.create_connection(address, timeout=2).close()
+
+
+async def test_second_launcher_on_the_folder_is_refused_and_harms_nothing(kabinet: EmbeddedSet) -> None:
+    with pytest.raises(CannotStart, match=f"runs in .* already .pid {os.getpid()}"):
+        await EmbeddedSet(kabinet.folder, free_ports=True, services=()).start()
+
+    assert (kabinet.folder / "env").exists()
+    assert kabinet.child("redis").running
+
+
+async def test_taken_port_is_named_with_the_variable_that_moves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("KABINET_MAILBOX_PORT", str(port))
+
+        with pytest.raises(PortTaken, match=f"Port {port} .mailbox. is taken.*KABINET_MAILBOX_PORT="):
+            await EmbeddedSet(tmp_path, services=()).start()
+
+
+async def test_killed_launcher_takes_its_children_along(tmp_path: Path) -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("only Linux tells a child of its parent's death")
+    script = (
+        "import asyncio, sys; from pathlib import Path; from deploy.embedded.launcher import EmbeddedSet\n"
+        "async def run():\n"
+        "    async with EmbeddedSet(Path(sys.argv[1]), free_ports=True, services=()):\n"
+        "        print('up', flush=True); await asyncio.sleep(600)\n"
+        "asyncio.run(run())"
+    )
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert launcher.stdout
+    with launcher.stdout as lines:
+        assert await asyncio.to_thread(lines.readline) == "up\n"
+        pids = {process.pid for process in psutil.Process(launcher.pid).children(recursive=True)}
+
+        launcher.kill()
+        launcher.wait()
+
+    assert len(pids) >= 4
+    await wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids))

@@ -1,0 +1,143 @@
+"""The mailbox: real SMTP in, the SMS interface in, JSON and pages out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import aiosmtplib
+import httpx2
+import pytest_asyncio
+
+from deploy.embedded.children import Child
+from deploy.embedded.launcher import answers, mailbox_child
+from deploy.embedded.ports import HOST, free_ports
+
+TOKEN = "the-token"
+SMS = {"message_id": "m-1", "to": "+79161234567", "sender": "Energosbyt", "text": "Код 12345\n@kabinet.example #12345"}
+
+
+class Box:
+    """A running mailbox and a client for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self.smtp_port = free_ports(2)
+        self.url = f"http://{HOST}:{self.port}"
+        self.child: Child = mailbox_child(folder, folder / "log", self.port, self.smtp_port, TOKEN)
+        self.client = httpx2.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"})
+
+    async def start(self) -> None:
+        self.child.start()
+        await self.child.wait_ready(lambda: asyncio.to_thread(answers, self.url))
+
+    async def send(self, *to: str, html: str = "<p>Здравствуйте</p>", subject: str = "Подтвердите адрес") -> None:
+        letter = EmailMessage()
+        letter["From"] = "Кабинет <kabinet@energosbyt.example>"
+        letter["To"] = ", ".join(to)
+        letter["Reply-To"] = "support@energosbyt.example"
+        letter["Subject"] = subject
+        letter["X-Kind"] = "confirmation"
+        letter.set_content("Откройте http://127.0.0.1:8080/c/abc и нажмите кнопку")
+        letter.add_alternative(html, subtype="html")
+        await aiosmtplib.send(letter, hostname=HOST, port=self.smtp_port, start_tls=False)
+
+    async def items(self, **query: str) -> list[dict[str, Any]]:
+        answer = await self.client.get("/api/messages", params=query)
+        assert answer.status_code == 200
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+
+@pytest_asyncio.fixture
+async def box(tmp_path: Path) -> AsyncIterator[Box]:
+    box = Box(tmp_path)
+    await box.start()
+    yield box
+    await box.client.aclose()
+    await box.child.stop()
+
+
+async def test_letter_comes_in_by_smtp_whole(box: Box) -> None:
+    await box.send("anna@example.org")
+
+    (letter,) = await box.items(to="Anna@Example.org", channel="email")
+    assert letter["to"] == "anna@example.org"
+    assert letter["from"] == "Кабинет <kabinet@energosbyt.example>"
+    assert letter["reply_to"] == "support@energosbyt.example"
+    assert letter["subject"] == "Подтвердите адрес"
+    assert "http://127.0.0.1:8080/c/abc" in letter["text"]
+    assert letter["html"] == "<p>Здравствуйте</p>\n"
+    assert letter["headers"]["X-Kind"] == "confirmation"
+    assert letter["received_at"].endswith("Z")
+
+
+async def test_letter_to_two_people_is_in_both_boxes(box: Box) -> None:
+    await box.send("anna@example.org", "boris@example.org")
+
+    assert len(await box.items(to="anna@example.org")) == 1
+    assert len(await box.items(to="boris@example.org")) == 1
+    assert await box.items(to="example.org") == []
+
+
+async def test_messages_are_listed_newest_first(box: Box) -> None:
+    await box.send("anna@example.org", subject="first")
+    await box.send("anna@example.org", subject="second")
+    await box.client.post("/sms/messages", json=SMS)
+
+    assert [item["subject"] for item in await box.items()] == ["", "second", "first"]
+    assert [item["subject"] for item in await box.items(channel="email")] == ["second", "first"]
+
+
+async def test_sms_repeated_under_its_name_comes_once(box: Box) -> None:
+    first = await box.client.post("/sms/messages", json=SMS)
+    again = await box.client.post("/sms/messages", json=SMS)
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json() == again.json()
+    (sms,) = await box.items(to="+79161234567", channel="sms")
+    assert sms["text"] == SMS["text"]
+    assert sms["id"] == first.json()["id"]
+
+
+async def test_sms_is_refused_without_the_token_or_with_bad_input(box: Box) -> None:
+    stranger = await box.client.post("/sms/messages", json=SMS, headers={"Authorization": "Bearer guessed"})
+    bad_phone = await box.client.post("/sms/messages", json={**SMS, "to": "89161234567"})
+    no_text = await box.client.post("/sms/messages", json={**SMS, "text": ""})
+
+    assert (stranger.status_code, bad_phone.status_code, no_text.status_code) == (401, 422, 422)
+    assert await box.items() == []
+
+
+async def test_phone_typed_into_the_address_bar_is_found(box: Box) -> None:
+    await box.client.post("/sms/messages", json=SMS)
+
+    answer = await box.client.get("/api/messages?to=+79161234567")
+
+    assert len(answer.json()["items"]) == 1
+
+
+async def test_messages_survive_a_restart_in_a_file_of_the_owner(box: Box, tmp_path: Path) -> None:
+    await box.send("anna@example.org")
+
+    await box.child.stop()
+    await box.start()
+
+    assert len(await box.items(to="anna@example.org")) == 1
+    assert (tmp_path / "messages.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+async def test_pages_show_letters_and_run_nothing_of_them(box: Box) -> None:
+    await box.send("anna@example.org", html="<script>alert(1)</script>", subject="<b>bold</b>")
+    (letter,) = await box.items()
+
+    index = await box.client.get("/", headers={"Accept-Language": "en"})
+    page = await box.client.get(f"/messages/{letter['id']}")
+    frame = await box.client.get(f"/messages/{letter['id']}/html")
+
+    assert "Letters and SMS" in index.text
+    assert "&lt;b&gt;bold&lt;/b&gt;" in index.text
+    assert 'sandbox="allow-popups' in page.text
+    assert '<a href="http://127.0.0.1:8080/c/abc"' in page.text
+    assert frame.headers["Content-Security-Policy"].startswith("sandbox ")
+    assert "allow-scripts" not in frame.headers["Content-Security-Policy"]
