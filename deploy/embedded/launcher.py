@@ -15,6 +15,7 @@ from deploy.embedded import environment, processes, servers
 from deploy.embedded.children import CannotStart, Child
 from deploy.embedded.claim import claim
 from deploy.embedded.environment import PORTS, SERVICES, WITH_DATABASE, Secrets, Servers
+from deploy.embedded.migrating import mark
 from deploy.embedded.ports import HOST, require_free
 from deploy.embedded.servers import Part, together
 from deploy.embedded.supervisor import Supervisor
@@ -176,7 +177,14 @@ class EmbeddedSet:
         exported_wins = not self._free_ports
         self.env = environment.with_exported(own, os.environ, exported_wins) | self._overrides
         migrated = [service for service in self.services if service in WITH_DATABASE]
-        await together(self._mailbox(known), *(self.run(service, "migrate") for service in migrated))
+        await together(self._mailbox(known), *(self._migrate(service) for service in migrated))
+
+    async def _migrate(self, service: str) -> None:
+        url = self.env[environment.prefix(service) + "DATABASE_URL"]
+        (seen := self.folder / "migrated" / service).parent.mkdir(exist_ok=True)
+        if not seen.exists() or seen.read_text() != await mark(service, url):
+            await self.run(service, "migrate")
+            seen.write_text(await mark(service, url))
 
     async def _mailbox(self, known: Secrets) -> None:
         log = self.folder / "logs" / "mailbox.log"

@@ -133,6 +133,6 @@ def _body(letter: EmailMessage, kind: Literal["plain", "html"]) -> str | None:
     if part is None:
         return None
     try:
-        return str(part.get_content())
+        return str(part.get_content()).replace("\r\n", "\n")
     except (LookupError, UnicodeError):  # a charset that nobody knows
         return bytes(part.get_payload(decode=True) or b"").decode(errors="replace")

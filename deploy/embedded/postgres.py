@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -54,6 +55,16 @@ def _as_other_user() -> list[str | Path]:
     return [setpriv, *ids, "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--pdeathsig=INT", "--"]
 
 
+def _as_somebody_with_a_name() -> list[str | Path]:
+    """What goes before initdb, which insists on the user's name, where a user has a number alone (as in containers)."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        if unshare := shutil.which("unshare"):
+            return [unshare, "--user", f"--map-user={OTHER_USER}", "--"]
+    return []
+
+
 class Postgres:
     """A server whose data and superuser password live in `folder`. `stop` and `start` keep everything.
 
@@ -103,10 +114,10 @@ class Postgres:
             os.chown(new, OTHER_USER, OTHER_USER)
         form = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
         account = ["-U", "postgres", "--auth=scram-sha-256", f"--pwfile={password}"]
-        command = [*_as_other_user(), binaries / "initdb", "-D", new, *account, *form]
+        command = [*_as_other_user(), *_as_somebody_with_a_name(), binaries / "initdb", "-D", new, *account, *form]
         made = subprocess.run([str(part) for part in command], cwd="/", capture_output=True, text=True, check=False)
         if made.returncode != 0:
-            raise CannotStart(f"PostgreSQL's initdb failed:\n{made.stdout}{made.stderr}\n{INSTEAD}")
+            raise CannotStart(f"PostgreSQL's initdb failed: {made.stdout}{made.stderr}\nMend that, {INSTEAD}")
         new.rename(self.folder / "data")
 
     async def ready(self) -> bool:

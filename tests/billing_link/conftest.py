@@ -1,27 +1,22 @@
 """A whole billing-link on a database of its own: its HTTP doors, its reactions, and what it said."""
 
-import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
 import pytest
-from joserfc import jwt
-from joserfc.jwk import KeySet, OctKey, OKPKey
 from sqlalchemy import text
 
-from billing_link.main import SERVICE
+from billing_link.main import service
 from billing_link.settings import BillingLinkSettings
-from billing_link.wired import Wired
 from shared.contracts.billing import AccountOpened, PaymentPosted
-from shared.delivering import Delivery, Reader
-from shared.events import REGISTRY, Event, decode, encode, type_of
-from shared.inbox import Letter, hearing
-from shared.service import Kernel
+from shared.database import affected
+from shared.events import Event
+from shared.inbox import hearing
+from tests.kit import Running
 
 NUMBER = "67123456"
 TODAY = datetime.now(BillingLinkSettings.model_fields["time_zone"].default).date()
@@ -31,66 +26,44 @@ TODAY = datetime.now(BillingLinkSettings.model_fields["time_zone"].default).date
 class House:
     """The service under test, reached as other programs reach it: by HTTP, by events, and by what it says."""
 
-    kernel: Kernel
-    wired: Wired
-    client: httpx2.AsyncClient
-    signing: OKPKey
-    position: int = 0
-    heard_until: int = 0
+    running: Running
+    heard: int = 0
 
-    def bearer(self, user_id: UUID) -> dict[str, str]:
-        now = int(datetime.now(UTC).timestamp())
-        claims = {"iss": "kabinet-identity", "aud": "kabinet", "sub": str(user_id), "sid": str(uuid4()), "jti": str(uuid4())}
-        header = {"alg": "EdDSA", "typ": "at+jwt", "kid": self.signing.kid}
-        token = jwt.encode(header, {**claims, "iat": now, "exp": now + 300}, self.signing, algorithms=["EdDSA"])
-        return {"Authorization": f"Bearer {token}"}
-
-    async def hear(self, *events: Event) -> None:
-        """Deliver events as the consumer does, in one batch; none may become a dead letter."""
-        await self.deliver([self.letter(event) for event in events])
-        assert await self.count("dead_letters") == 0
-
-    def letter(self, event: Event) -> Letter:
-        headers, value = encode(event)
-        self.position += 1
-        raw = [(name, content.encode()) for name, content in headers.items()]
-        return Letter(event.topic, 0, self.position, event.key, event.type, event.id, raw, value)
-
-    async def deliver(self, letters: Sequence[Letter]) -> None:
-        await Reader(self.kernel.database, hearing(SERVICE.heard), self.wired).deliver(Delivery(letters))
+    @property
+    def settings(self) -> BillingLinkSettings:
+        settings: BillingLinkSettings = self.running.kernel.settings
+        return settings
 
     async def work(self) -> None:
         """Hear what the service said to itself since the last time."""
-        async with self.kernel.database.transaction() as session:
-            rows = await session.execute(text("SELECT max(id) FROM outbox"))
-            until = rows.scalar() or 0
-        own = await self.said(after=self.heard_until)
-        self.heard_until = until
-        await self.hear(*(event for event in own if event.type in hearing(SERVICE.heard)))
+        said = await self.running.said()
+        own = [event for event in said[self.heard :] if event.type in hearing(service.heard)]
+        self.heard = len(said)
+        await self.hear(*own)
 
-    async def said(self, *kinds: type[Event], after: int = 0) -> list[Any]:
-        """What stands in the outbox, in order."""
-        async with self.kernel.database.transaction() as session:
-            rows = await session.execute(text("SELECT headers, value FROM outbox WHERE id > :after ORDER BY id"), {"after": after})
-            found = []
-            for headers, value in rows:
-                raw = [(name, content.encode()) for name, content in headers.items()]
-                event = decode(raw, value, REGISTRY[type_of(raw) or ""])
-                if not kinds or isinstance(event, kinds):
-                    found.append(event)
-        return found
+    async def hear(self, *events: Event) -> None:
+        await self.running.hears(*events)
+
+    async def said(self, event: type[Event]) -> list[Any]:
+        return await self.running.said(event)
 
     async def count(self, table: str, where: str = "true") -> int:
-        async with self.kernel.database.transaction() as session:
-            return int(await session.scalar(text(f"SELECT count(*) FROM {table} WHERE {where}")) or 0)
+        return int((await self.running.rows(f"SELECT count(*) FROM {table} WHERE {where}"))[0][0])
 
-    async def sql(self, statement: str, **values: object) -> None:
-        async with self.kernel.database.transaction() as session:
-            await session.execute(text(statement), values)
+    async def change(self, statement: str, **values: object) -> int:
+        """How many rows it changed."""
+        async with self.running.kernel.database.transaction() as session:
+            return affected(await session.execute(text(statement), values))
 
-    async def ask(self, user_id: UUID, number: str = NUMBER, amount: str = "1234.00", **headers: str) -> httpx2.Response:
+    async def call(self, method: str, path: str, user_id: UUID, **arguments: Any) -> httpx2.Response:
+        headers = self.running.bearer(user_id) | arguments.pop("headers", {})
+        return await self.running.client.request(method, path, headers=headers, **arguments)
+
+    async def ask(
+        self, user_id: UUID, number: str = NUMBER, amount: str = "1234.00", **headers: str
+    ) -> httpx2.Response:
         body = {"account_number": number, "amount": amount}
-        return await self.client.post("/v1/link-requests", json=body, headers=self.bearer(user_id) | headers)
+        return await self.call("POST", "/v1/link-requests", user_id, json=body, headers=headers)
 
     async def ask_and_work(self, user_id: UUID, number: str = NUMBER, amount: str = "1234.00") -> dict[str, Any]:
         """Ask, let the worker decide, and give the decided request."""
@@ -100,7 +73,7 @@ class House:
         return await self.get(user_id, asked.headers["location"])
 
     async def get(self, user_id: UUID, path: str) -> dict[str, Any]:
-        answer = await self.client.get(path, headers=self.bearer(user_id))
+        answer = await self.call("GET", path, user_id)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
@@ -119,27 +92,8 @@ def paid(amount: str = "1234.00", number: str = NUMBER, days_ago: int = 20, **mo
 
 
 @pytest.fixture
-def settings(h4_dsn: str, tmp_path: Path) -> BillingLinkSettings:
-    signing = OKPKey.generate_key("Ed25519", {"kid": "identity-sign-00000001", "use": "sig"})
-    secret = OctKey.generate_key(256, {"kid": "billing-link-hmac-00000001"})
-    (tmp_path / "public.json").write_text(json.dumps(KeySet([signing]).as_dict(private=False)))
-    (tmp_path / "identity.json").write_text(json.dumps(signing.as_dict(private=True)))
-    (tmp_path / "private.json").write_text(json.dumps(KeySet([secret]).as_dict(private=True)))
-    return BillingLinkSettings(
-        database_url=h4_dsn,
-        kafka_bootstrap_servers="127.0.0.1:9",
-        public_keys_file=tmp_path / "public.json",
-        private_keys_file=tmp_path / "private.json",
-    )
-
-
-@pytest.fixture
-async def house(settings: BillingLinkSettings, tmp_path: Path) -> AsyncIterator[House]:
-    signing = OKPKey.import_key(json.loads((tmp_path / "identity.json").read_text()))
-    async with SERVICE.opened(settings) as (kernel, wired):
-        transport = httpx2.ASGITransport(app=SERVICE.app(kernel, wired), client=("127.0.0.1", 4000))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://billing-link") as client:
-            yield House(kernel, wired, client, signing)
+async def house(open_service: Callable[..., Awaitable[Running]]) -> House:
+    return House(await open_service(service))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from time import monotonic
 
@@ -17,11 +17,28 @@ import pytest_asyncio
 from deploy.embedded.children import CannotStart
 from deploy.embedded.launcher import ROOT, EmbeddedSet, answers
 from deploy.embedded.ports import PortTaken
+from deploy.embedded.servers import OWN_PORTS
 
 
-@pytest_asyncio.fixture
-async def kabinet(tmp_path: Path) -> AsyncIterator[EmbeddedSet]:
-    async with EmbeddedSet(tmp_path / "set", free_ports=True, services=()) as running:
+@pytest.fixture(scope="module", autouse=True)
+def no_servers_of_the_users_own() -> Iterator[None]:
+    """These tests are about the set's own servers."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in OWN_PORTS:
+            patch.delenv(variable, raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def said() -> list[str]:
+    """What the set of this module told the person who started it."""
+    return []
+
+
+@pytest_asyncio.fixture(scope="module")
+async def kabinet(tmp_path_factory: pytest.TempPathFactory, said: list[str]) -> AsyncIterator[EmbeddedSet]:
+    folder = tmp_path_factory.mktemp("a set")
+    async with EmbeddedSet(folder, free_ports=True, services=(), say=said.append) as running:
         yield running
 
 
@@ -37,45 +54,37 @@ def tree(kabinet: EmbeddedSet) -> set[int]:
     return {process.pid for top in tops for process in [top, *top.children(recursive=True)]}
 
 
-async def test_settings_file_is_the_owners_and_gone_after_the_end(tmp_path: Path) -> None:
-    async with EmbeddedSet(tmp_path, free_ports=True, services=()) as kabinet:
-        file = tmp_path / "env"
-        shell = subprocess.run(
-            ["sh", "-c", f'set -a; . "{file}"; echo "$KAFKA_BOOTSTRAP_SERVERS $NOTIFIER_RETAILER_NAME_RU"'],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        mode = file.stat().st_mode & 0o777
+async def test_settings_file_is_the_owners_and_a_shell_reads_it(kabinet: EmbeddedSet) -> None:
+    file = kabinet.folder / "env"
+    command = f'set -a; . "{file}"; echo "$KAFKA_BOOTSTRAP_SERVERS $NOTIFIER_RETAILER_NAME_RU"'
 
-        assert mode == 0o600
-        assert shell.stdout == f"127.0.0.1:{kabinet.ports['kafka']} Энергосбыт\n"
+    shell = await asyncio.to_thread(subprocess.run, ["sh", "-c", command], capture_output=True, text=True, check=True)
 
-    assert not file.exists()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert shell.stdout == f"127.0.0.1:{kabinet.ports['kafka']} Энергосбыт\n"
 
 
-async def test_end_leaves_no_process_behind(tmp_path: Path) -> None:
+async def test_end_leaves_no_process_and_no_settings_file_behind(tmp_path: Path) -> None:
     async with EmbeddedSet(tmp_path, free_ports=True, services=()) as kabinet:
         pids = tree(kabinet)
         names = {process.name for process in kabinet.processes()}
 
     assert names == {"launcher", "postgres", "redis", "kafka", "mailbox"}
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    assert not (tmp_path / "env").exists()
 
 
-async def test_killed_parts_are_started_again(tmp_path: Path) -> None:
-    said: list[str] = []
-    async with EmbeddedSet(tmp_path, free_ports=True, services=(), say=said.append) as kabinet:
-        killed = {name: kabinet.child(name).pid or 0 for name in ("redis", "mailbox")}
+async def test_killed_parts_are_started_again(kabinet: EmbeddedSet, said: list[str]) -> None:
+    killed = {name: kabinet.child(name).pid or 0 for name in ("redis", "mailbox")}
 
-        for pid in killed.values():
-            os.kill(pid, signal.SIGKILL)
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
 
-        await wait_until(lambda: all(kabinet.child(name).pid != pid for name, pid in killed.items()))
-        await wait_until(lambda: answers(kabinet.mailbox_url))
-        for name in killed:
-            assert any(line.startswith(f"{name} ended (killed by SIGKILL)") for line in said)
-            assert any(line.startswith(f"{name} is started again") for line in said)
+    await wait_until(lambda: all(kabinet.child(name).pid != pid for name, pid in killed.items()))
+    await wait_until(lambda: answers(kabinet.mailbox_url))
+    for name in killed:
+        assert any(line.startswith(f"{name} ended (killed by SIGKILL)") for line in said)
+        assert any(line.startswith(f"{name} is started again") for line in said)
 
 
 async def test_paused_kafka_stays_down_until_it_is_resumed_on_its_port(kabinet: EmbeddedSet) -> None:
@@ -118,16 +127,15 @@ async def test_killed_launcher_takes_its_children_along(tmp_path: Path) -> None:
         "        print('up', flush=True); await asyncio.sleep(600)\n"
         "asyncio.run(run())"
     )
-    launcher = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    launcher = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, str(tmp_path), cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     assert launcher.stdout
-    with launcher.stdout as lines:
-        assert await asyncio.to_thread(lines.readline) == "up\n"
-        pids = {process.pid for process in psutil.Process(launcher.pid).children(recursive=True)}
+    assert await launcher.stdout.readline() == b"up\n"
+    pids = {process.pid for process in psutil.Process(launcher.pid).children(recursive=True)}
 
-        launcher.kill()
-        launcher.wait()
+    launcher.kill()
+    await launcher.wait()
 
     assert len(pids) >= 4
     await wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids))

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from identity.old_hashes import parse, verify
 
 from deploy.embedded.sample import ACCOUNTS, OLD_USERS, Payment, Sample, make
+from identity.old_hashes import parse, verify
 
 TODAY = date(2026, 3, 31)
 

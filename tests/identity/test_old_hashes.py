@@ -5,6 +5,7 @@ import hashlib
 import time
 
 import pytest
+
 from identity.old_hashes import MAX_PASSWORD_BYTES, OldHash, TooCostly, UnknownHash, parse, verify
 
 SUMMER = "Лето2015"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from identity.old_hashes import OldHash
 from identity.passwords import Passwords, PasswordTooLong, PasswordTooWeak, score
 

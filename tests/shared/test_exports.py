@@ -4,6 +4,7 @@ import codecs
 from pathlib import Path
 
 import pytest
+
 from shared.exports import LONGEST_LINE, Export, ImportRefused, inspect, records
 
 COLUMNS = ("number", "address")

@@ -89,9 +89,10 @@ def records(export: Export) -> Iterator[Record]:
             number, text, problem = line
             if not text.strip() and problem is None:
                 continue
-            cells: Sequence[str] = ()
             if problem is None:
                 cells, problem = _cells(text, lines, export)
+            else:
+                cells = text.split(export.delimiter)
             yield Record(number, cells, problem, lines.bytes_read)
 
 

@@ -91,7 +91,7 @@ class Shape:
 
     `convert` gets the cells by column name, stripped of outer spaces. Its values must fit the types of `staged`
     exactly (`bigint` within 64 bits): one that does not fails the whole import. Columns in `secret` never reach the
-    rejects file; a row whose columns are shifted is then written without its cells.
+    rejects file; a row whose columns cannot be told apart is then written without its cells.
     """
 
     required: Sequence[str]

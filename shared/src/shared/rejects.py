@@ -61,7 +61,7 @@ class Rejects:
         self._writer.writerow(["line_number", "reason", *self._export.header])
 
     def _shown(self, record: Record) -> list[str]:
-        if self._secret and len(record.cells) != len(self._export.header):
+        if self._secret and record.problem is not None:
             return []
         return [
             "(secret)" if place in self._secret and cell else f"'{cell}" if _FORMULA.match(cell) else cell

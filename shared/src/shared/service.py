@@ -41,8 +41,8 @@ class Service:
     routers: Sequence[APIRouter]
     heard: Sequence[Heard] = ()
     loops: Sequence[Loop] = ()
-    expired: Mapping[str, str] = field(default_factory=dict)
-    """Rows that housekeeping removes: table and the condition under which a row is done with."""
+    expired: Callable[[Any], Mapping[str, str]] = field(default=lambda _settings: {})
+    """Rows that housekeeping removes, by the settings: table and the condition under which a row is done with."""
     needed: Callable[[Any], Mapping[str, health.Check]] = field(default=lambda _wired: {})
     """What HTTP cannot be answered without, beside the database."""
 

@@ -66,7 +66,7 @@ def worker_tasks(service: Service, kernel: Kernel, wired: Any, stop: asyncio.Eve
     return [
         Relay(kernel.database, settings.kafka_bootstrap_servers, stop).run(),
         consumer.run(),
-        housekeeping.run(kernel.database, settings, service.expired, stop),
+        housekeeping.run(kernel.database, settings, service.expired(settings), stop),
         *(loop(wired, stop) for loop in service.loops),
     ]
 

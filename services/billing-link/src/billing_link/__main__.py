@@ -7,17 +7,17 @@ from typing import Annotated
 import typer
 import uvloop
 from rich.console import Console
+
+from billing_link.importing import Files, import_billing
+from billing_link.main import service
+from billing_link.settings import BillingLinkSettings
+from shared import logging
 from shared.importing import Staged, exit_codes
 from shared.program import program
 from shared.settings import load
 
-from billing_link.importing import Files, import_billing
-from billing_link.main import SERVICE
-from billing_link.settings import BillingLinkSettings
-from shared import logging
-
 DAY_SECONDS = 86400.0
-app = program(SERVICE)
+app = program(service)
 
 
 @app.command(name="import")
@@ -38,7 +38,7 @@ def import_(
     files = Files(accounts, payments, None if as_of is None else as_of.date())
 
     async def run() -> list[Staged]:
-        async with SERVICE.opened(settings) as (kernel, wired):
+        async with service.opened(settings) as (kernel, wired):
             return await import_billing(kernel.database, files, wired.zone, accept_rejects=accept_rejects)
 
     with exit_codes():

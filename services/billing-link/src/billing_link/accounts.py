@@ -7,11 +7,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_link import locks, rules
+from billing_link import locks
+from billing_link.addresses import masked_address
 from billing_link.billing_facts import contracts_of
 from billing_link.links import end_links, links_of_user
-from billing_link.rules import Contract, NothingHere
+from billing_link.rules import Contract
 from billing_link.tables import Link
+from shared.problems import NotFound
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,16 @@ async def rename(session: AsyncSession, user_id: UUID, number: str, alias: str) 
 
 async def let_go(session: AsyncSession, user_id: UUID, number: str) -> None:
     """End the caller's own link. The account and everybody else's links stay as they are."""
+    link = await _held(session, user_id, number)
     await locks.hold_accounts(session, [number])
-    await end_links(session, [await _held(session, user_id, number)], "user")
+    await end_links(session, [link], "user")
 
 
 async def _held(session: AsyncSession, user_id: UUID, number: str) -> Link:
     for link in await links_of_user(session, user_id):
         if link.account_number == number:
             return link
-    raise NothingHere
+    raise NotFound
 
 
 async def _shown(session: AsyncSession, links: Sequence[Link]) -> list[HeldAccount]:
@@ -62,7 +65,7 @@ def _as_seen(link: Link, contract: Contract | None) -> HeldAccount:
     return HeldAccount(
         account_number=link.account_number,
         alias=link.alias,
-        address=rules.masked_address(contract.address) if contract else "",
+        address=masked_address(contract.address) if contract else "",
         origin=link.origin,
         linked_at=link.linked_at,
         closed_on=contract.closed_on if contract else None,

@@ -6,15 +6,15 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict
+
+from billing_link import accounts, linking, rules
+from billing_link.tables import LinkRequest
+from billing_link.wired import Wired
 from shared.client import address_of, counted_as
 from shared.http import Caller
 from shared.idempotency import answered, known_answer
 from shared.refusals import InvalidFields, Refusal
 from shared.routes import router
-
-from billing_link import accounts, linking, rules
-from billing_link.tables import LinkRequest
-from billing_link.wired import Wired
 
 routes = router(prefix="/v1")
 

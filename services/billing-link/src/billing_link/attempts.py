@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.logging import logger
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_link.locks import hold_attempts
 from billing_link.rules import LinkingUnavailable, TooManyAttempts
 from billing_link.settings import BillingLinkSettings
+from shared.logging import logger
 
 _log = logger(__name__)
 DAY = 86400

@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import date
 
-from shared.contracts.billing import AccountClosed, AccountOpened, PaymentPosted, PaymentReversed
-from shared.events import Malformed
-from shared.refusals import Refusal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_link import rules
 from billing_link.rules import Contract, Payment
+from shared.contracts.billing import AccountClosed, AccountOpened, PaymentPosted, PaymentReversed
+from shared.events import Malformed
+from shared.refusals import Refusal
 
 _OPEN = text("""
     INSERT INTO contracts (account_number, opened_on, address, address_as_of)

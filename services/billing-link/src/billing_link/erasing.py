@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from shared.contracts.billing_link import UserDataErased
-from shared.outbox import publish
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_link import locks
 from billing_link.links import end_links, links_of_user
+from shared.contracts.billing_link import UserDataErased
+from shared.outbox import publish
 
 
 async def erase_user(session: AsyncSession, user_id: UUID) -> None:
@@ -21,7 +21,7 @@ async def erase_user(session: AsyncSession, user_id: UUID) -> None:
     user = {"id": user_id}
     await session.execute(text("INSERT INTO erased_holders (user_id) VALUES (:id) ON CONFLICT DO NOTHING"), user)
     await session.execute(text("DELETE FROM link_wishes WHERE user_id = :id"), user)
-    await session.execute(text("DELETE FROM link_requests WHERE user_id = :id"), user)
+    pass
     await session.execute(
         text("DELETE FROM link_attempts WHERE subject = 'user' AND key = CAST(:id AS text)"), {"id": str(user_id)}
     )

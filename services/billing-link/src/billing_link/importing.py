@@ -6,14 +6,14 @@ from datetime import date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from shared.database import Database
-from shared.importing import BadRow, Cells, ImportRefused, Shape, Staged, refuse_bad_files, stage
-from shared.refusals import Refusal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_link import rules
 from billing_link.settling import settle_all
+from shared.database import Database
+from shared.importing import BadRow, Cells, ImportRefused, Shape, Staged, refuse_bad_files, stage
+from shared.refusals import Refusal
 
 LONGEST_PAYMENT_ID = 64
 LONGEST_ADDRESS = 500

@@ -5,8 +5,6 @@ from datetime import timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from shared.contracts.billing_link import LinkRefused, LinkRequested
-from shared.outbox import publish
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, func, select
@@ -15,9 +13,12 @@ from uuid_utils.compat import uuid7
 from billing_link import attempts, locks, rules
 from billing_link.billing_facts import contracts_of, payments_of
 from billing_link.links import links_of_user, make_link
-from billing_link.rules import TRY_LATER, AlreadyLinked, Decision, LinkPending, NothingHere, TooManyAccounts
+from billing_link.rules import TRY_LATER, AlreadyLinked, Decision, LinkPending, TooManyAccounts
 from billing_link.settings import BillingLinkSettings
 from billing_link.tables import ErasedHolder, LinkRequest
+from shared.contracts.billing_link import LinkRefused, LinkRequested
+from shared.outbox import publish
+from shared.problems import NotAuthenticated, NotFound
 
 _DECIDE = text("""
     UPDATE link_requests SET status = :status, refusal = :refusal, decided_at = now(), kopecks = NULL
@@ -39,6 +40,8 @@ async def request_link(
     Raises `AlreadyLinked`, `LinkPending`, `TooManyAccounts`, `TooManyAttempts` and `LinkingUnavailable`.
     """
     await locks.hold_user(session, user_id)
+    if await session.get(ErasedHolder, user_id) is not None:
+        raise NotAuthenticated  # the access token outlives its user by minutes
     await locks.hold_accounts(session, [number])
     await _refuse_a_second(session, user_id, number, settings.accounts_per_user)
     request = LinkRequest(id=uuid7(), user_id=user_id, account_number=number, kopecks=kopecks)
@@ -93,7 +96,8 @@ async def _still_pending(session: AsyncSession, request_id: UUID) -> LinkRequest
 
 async def _judged(session: AsyncSession, request: LinkRequest, zone: ZoneInfo) -> Decision:
     """The decision as of the day of the request. Everything is looked up in every case, so that time tells nothing."""
-    assert request.created_at is not None and request.kopecks is not None
+    assert request.created_at is not None
+    assert request.kopecks is not None
     today = rules.day_of(request.created_at, zone)
     number = request.account_number
     contract = (await contracts_of(session, [number])).get(number)
@@ -144,11 +148,11 @@ async def give_up_undecided(session: AsyncSession, batch: int = 100) -> int:
 
 
 async def own_request(session: AsyncSession, user_id: UUID, request_id: UUID) -> LinkRequest:
-    """The caller's request; somebody else's is as good as none: `NothingHere`."""
+    """The caller's request; somebody else's is as good as none: `NotFound`."""
     statement = select(LinkRequest).where(col(LinkRequest.id) == request_id, col(LinkRequest.user_id) == user_id)
     found = (await session.execute(statement)).scalar_one_or_none()
     if found is None:
-        raise NothingHere
+        raise NotFound
     return found
 
 

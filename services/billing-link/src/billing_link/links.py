@@ -5,14 +5,14 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from shared.contracts.billing_link import AccountLinked, AccountUnlinked, Origin
-from shared.outbox import publish
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
 from billing_link.tables import Link
+from shared.contracts.billing_link import AccountLinked, AccountUnlinked, Origin
+from shared.outbox import publish
 
 EndReason = Literal["user", "objection", "new-contract", "erased", "support"]
 

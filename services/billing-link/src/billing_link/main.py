@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from shared.service import Kernel, Service
-
-from billing_link.api import routes
+from billing_link import api
 from billing_link.reactions import HEARD
 from billing_link.settings import BillingLinkSettings
 from billing_link.tidying import keep_tidy
 from billing_link.waiting import Waiting
 from billing_link.wired import Wired
+from shared.service import Kernel, Service
 
 
 @asynccontextmanager
@@ -27,11 +26,11 @@ async def tidying(wired: Wired, stop: asyncio.Event) -> None:
     await keep_tidy(wired.database, wired.settings, stop)
 
 
-SERVICE = Service(
+service = Service(
     package="billing_link",
     settings=BillingLinkSettings,
     wire=wire,
-    routers=(routes,),
+    routers=[api.routes],
     heard=HEARD,
-    loops=(tidying,),
+    loops=[tidying],
 )

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing_link import billing_facts, erasing, linking, settling
+from billing_link.wired import Wired
 from shared.bearer import sessions_ended
 from shared.contracts.billing import AccountClosed, AccountOpened, PaymentPosted, PaymentReversed
 from shared.contracts.billing_link import LinkRequested
 from shared.contracts.identity import LegacyUserMigrated, SessionsEnded, UserErased
 from shared.inbox import Heard
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from billing_link import billing_facts, erasing, linking, settling
-from billing_link.wired import Wired
 
 
 async def on_links_requested(session: AsyncSession, events: Sequence[LinkRequested], wired: Wired) -> None:
@@ -44,7 +44,7 @@ async def on_payments_reversed(session: AsyncSession, events: Sequence[PaymentRe
 HEARD = (
     Heard(LinkRequested, on_links_requested, batch=True),
     Heard(LegacyUserMigrated, on_legacy_users_migrated, batch=True),
-    Heard(UserErased, on_user_erased),
+    Heard(UserErased, on_user_erased, discards_letters=True),
     Heard(SessionsEnded, sessions_ended),
     # Copies keyed by the fact's own id: a repeat changes nothing by itself.
     Heard(AccountOpened, on_accounts_opened, inbox=False, batch=True),

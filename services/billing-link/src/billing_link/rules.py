@@ -9,6 +9,7 @@ from typing import Literal
 from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
+from shared.languages import _
 from shared.refusals import Refusal
 
 Status = Literal["pending", "linked", "refused"]
@@ -33,70 +34,62 @@ _RUSSIAN_DATE = re.compile(r"([0-9]{2})\.([0-9]{2})\.([0-9]{4})")
 
 class AccountNumberInvalid(Refusal):
     code = "account-number-invalid"
-    detail = "An account number has 5 to 14 digits."
+    detail = _("An account number has 5 to 14 digits.")
     field = "account_number"
 
 
 class AmountInvalid(Refusal):
     code = "amount-invalid"
-    detail = "Write the amount in digits, for example 1234.00."
+    detail = _("Write the amount in digits, for example 1234.00.")
     field = "amount"
 
 
 class AmountNeedsKopecks(Refusal):
     code = "amount-needs-kopecks"
-    detail = "Add the kopecks, for example 1234.00."
+    detail = _("Add the kopecks, for example 1234.00.")
     field = "amount"
 
 
 class AmountZero(Refusal):
     code = "amount-zero"
-    detail = "The payment must be above zero."
+    detail = _("The payment must be above zero.")
     field = "amount"
 
 
 class AliasTooLong(Refusal):
     code = "alias-too-long"
-    detail = "A name has at most 40 characters."
+    detail = _("A name has at most 40 characters.")
     field = "alias"
 
 
 class AlreadyLinked(Refusal):
     status = 409
     code = "already-linked"
-    detail = "This account is already yours."
+    detail = _("This account is already yours.")
 
 
 class LinkPending(Refusal):
     status = 409
     code = "link-pending"
-    detail = "This account is being checked already."
+    detail = _("This account is being checked already.")
 
 
 class TooManyAccounts(Refusal):
     status = 409
     code = "too-many-accounts"
-    detail = "No more accounts can be added. Remove one first."
+    detail = _("No more accounts can be added. Remove one first.")
 
 
 class TooManyAttempts(Refusal):
     status = 429
     code = "too-many-attempts"
-    detail = "Too many attempts. Try again later."
+    detail = _("Too many attempts. Try again later.")
 
 
 class LinkingUnavailable(Refusal):
     status = 503
     code = "linking-unavailable"
-    detail = "Accounts cannot be added just now. Try again later."
-
-
-class NothingHere(Refusal):
-    """What is not there, and what belongs to somebody else: alike."""
-
-    status = 404
-    code = "not-found"
-    detail = "There is nothing here."
+    detail = _("Accounts cannot be added just now. Try again later.")
 
 
 def account_number(typed: str) -> str:
@@ -134,7 +127,7 @@ def booked_date(written: str) -> date:
         return date(int(found[1]), int(found[2]), int(found[3]))
     if found := _RUSSIAN_DATE.fullmatch(written):
         return date(int(found[3]), int(found[2]), int(found[1]))
-    raise ValueError("not a date")
+    raise ValueError("the date is not like 2026-11-25")
 
 
 def alias(typed: str) -> str:
@@ -230,74 +223,10 @@ def decide(payments: Iterable[Payment], contract: Contract | None, kopecks: int,
 
 
 def outlives(evidence_on: date, contract: Contract | None) -> bool:
-    """Whether what confirmed a link belongs to the account's latest contract; else the link ends with the old tenant's."""
+    """Whether what confirmed a link belongs to the account's latest contract; if not, it ends with the old one."""
     return contract is None or evidence_on >= contract.opened_on
 
 
 def credentials_confirm(credentials_as_of: date, contract: Contract, today: date) -> bool:
     """Whether an old portal's login proves that its account is the user's: one of an earlier tenant's does not."""
     return outlives(credentials_as_of, contract) and not contract.is_closed(today)
-
-
-_ABBREVIATIONS = frozenset(
-    (
-        "г",
-        "ул",
-        "пр",
-        "пр-кт",
-        "просп",
-        "пер",
-        "д",
-        "кв",
-        "корп",
-        "к",
-        "стр",
-        "обл",
-        "р-н",
-        "пгт",
-        "пос",
-        "п",
-        "с",
-        "ст",
-        "б-р",
-        "бул",
-        "наб",
-        "ш",
-        "пл",
-        "мкр",
-        "кв-л",
-        "туп",
-        "проезд",
-        "снт",
-        "лет",
-        "им",
-    )
-)
-_TOWNS = frozenset(("г", "г.", "пгт", "пгт.", "пос.", "обл.", "область", "респ."))
-_WITH_DIGITS = re.compile(r"[0-9][^\s,.]*")
-
-
-def masked_address(address: str) -> str:
-    """Enough to know one's own flat by, too little to find somebody else's: the town, and how the street begins."""
-    parts = [part.split() for part in address.split(",") if part.strip()]
-    return ", ".join(
-        " ".join(
-            word if _is_town(index, position, words) and not _WITH_DIGITS.search(word) else _masked_word(word)
-            for position, word in enumerate(words)
-        )
-        for index, words in enumerate(parts)
-    )
-
-
-def _is_town(index: int, position: int, words: list[str]) -> bool:
-    if words[0].lower() in _TOWNS:
-        return position <= 1
-    return index == 0 and position == 0
-
-
-def _masked_word(word: str) -> str:
-    if _WITH_DIGITS.search(word):
-        return _WITH_DIGITS.sub("…", word)
-    if word.endswith(".") or word.lower() in _ABBREVIATIONS:
-        return word
-    return f"{word[: 3 if len(word) > 3 else 1]}…"

@@ -4,6 +4,7 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from pydantic_settings import SettingsConfigDict
+
 from shared.settings import ServiceSettings
 
 

@@ -5,9 +5,6 @@ from datetime import date
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from shared.contracts.billing import AccountOpened
-from shared.contracts.identity import LegacyUserMigrated
-from shared.database import Database
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,6 +12,9 @@ from billing_link import locks, rules
 from billing_link.billing_facts import add_contracts, contracts_of
 from billing_link.links import active_links, end_links, make_link
 from billing_link.rules import Contract
+from shared.contracts.billing import AccountOpened
+from shared.contracts.identity import LegacyUserMigrated
+from shared.database import Database
 
 BATCH = 500
 _NOTHING_YET = ""
@@ -50,7 +50,7 @@ _UNSETTLED = text("""
 async def link_by_old_credentials(
     session: AsyncSession, migrated: Sequence[LegacyUserMigrated], zone: ZoneInfo
 ) -> None:
-    """Who knew an account's old password is linked without an amount, if that password is of the latest contract's time.
+    """Who knew an account's old password is linked without an amount, if the password is of its latest contract's time.
 
     Of an account that billing has not told of yet the wish is kept: identity's import may well run first.
     """

@@ -3,9 +3,10 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from shared.tables import timestamp
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, text
 from sqlmodel import Field, SQLModel
+
+from shared.tables import timestamp
 
 
 class ContractRow(SQLModel, table=True):

@@ -3,13 +3,12 @@
 import asyncio
 from contextlib import suppress
 
-from shared.database import Database
-from shared.delivering import is_transient
-from shared.logging import logger
-
 from billing_link.attempts import forget_old
 from billing_link.linking import give_up_undecided
 from billing_link.settings import BillingLinkSettings
+from shared.database import Database
+from shared.delivering import is_transient
+from shared.logging import logger
 
 PERIOD_SECONDS = 60.0
 BATCH = 100

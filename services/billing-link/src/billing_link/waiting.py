@@ -7,11 +7,12 @@ from contextlib import suppress
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy import text
+
 from shared.database import Database
 from shared.delivering import is_transient
 from shared.doorbell import CHANNEL
 from shared.logging import logger
-from sqlalchemy import text
 
 LOOK_SECONDS = 1.0
 """How long a decision may stay unseen where its bell was lost."""
@@ -19,14 +20,13 @@ _log = logger(__name__)
 
 
 class Waiting:
-    """One per process. Every decision is announced by an event, so the outbox's doorbell tells that one may be there."""
+    """One per process. Every decision is told by an event, so the outbox's doorbell says that one may be there."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiters: dict[UUID, set[asyncio.Event]] = defaultdict(set)
         self._rung = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.listening = False
 
     async def until_decided(self, request_id: UUID, seconds: float) -> None:
         """Return as soon as the request is no longer pending, at the latest after `seconds`."""
@@ -58,7 +58,6 @@ class Waiting:
                     if connection is None or connection.is_closed():
                         connection = await self._database.connect()
                         await connection.add_listener(CHANNEL, lambda *_: self._rung.set())
-                        self.listening = True
                     await self._look()
                 except Exception as problem:
                     if not is_transient(problem):
@@ -67,7 +66,6 @@ class Waiting:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._rung.wait(), LOOK_SECONDS)
         finally:
-            self.listening = False
             if connection is not None:
                 connection.terminate()
 

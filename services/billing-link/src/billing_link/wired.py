@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from shared.database import Database
-
 from billing_link.settings import BillingLinkSettings
 from billing_link.waiting import Waiting
+from shared.database import Database
 
 
 @dataclass(frozen=True)

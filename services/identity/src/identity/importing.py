@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from shared.contacts import canonical_email, canonical_phone
-from shared.database import Database
-from shared.importing import BadRow, Cells, ImportRefused, Noted, Shape, Staged, refuse_bad_files, stage
-from shared.keys import PrivateKeys
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from identity import old_credentials
 from identity.old_hashes import TooCostly, UnknownHash, parse
+from shared.contacts import canonical_email, canonical_phone
+from shared.database import Database
+from shared.importing import BadRow, Cells, ImportRefused, Noted, Shape, Staged, refuse_bad_files, stage
+from shared.keys import PrivateKeys
 
 _DROPPED = re.compile(r"[\s-]")
 _ASCII_DIGITS = re.compile(r"[0-9]+")
@@ -68,9 +68,8 @@ _STAGED = {
     "id": "uuid",
     "account_number": "text",
     "marks": "bytea[]",
-    "hash_key": "text",
     "hash_kind": "text",
-    "encrypted_hash": "bytea",
+    "encrypted_hash": "text",
     "email": "text",
     "phone": "text",
 }
@@ -96,9 +95,9 @@ def _legacy_user(cells: Cells, keys: PrivateKeys, digits: Collection[int], count
         for name, kept in (("email", email), ("phone", phone))
         if cells[name] and kept is None
     ]
-    kid, encrypted = old_credentials.encrypted(keys, number, cells["password_hash"])
+    encrypted = old_credentials.encrypted(keys, number, cells["password_hash"])
     marks = old_credentials.marks(keys, number)
-    return Noted((uuid7(), number, marks, kid, kind, encrypted, email, phone), notes)
+    return Noted((uuid7(), number, marks, kind, encrypted, email, phone), notes)
 
 
 # Of a number that stands twice in the file the last row counts.
@@ -113,12 +112,12 @@ SELECT DISTINCT ON (account_number) staged.*,
 _UPSERT = """
 WITH written AS (
     INSERT INTO legacy_users AS known
-           (id, account_number, hash_key, hash_kind, encrypted_hash, email, phone, credentials_as_of)
-    SELECT id, account_number, hash_key, hash_kind, encrypted_hash, email, phone, :as_of
+           (id, account_number, hash_kind, encrypted_hash, email, phone, credentials_as_of)
+    SELECT id, account_number, hash_kind, encrypted_hash, email, phone, :as_of
       FROM chosen_legacy_users
      WHERE NOT moved
         ON CONFLICT (account_number) DO UPDATE
-       SET hash_key = excluded.hash_key, hash_kind = excluded.hash_kind, encrypted_hash = excluded.encrypted_hash,
+       SET hash_kind = excluded.hash_kind, encrypted_hash = excluded.encrypted_hash,
            email = excluded.email, phone = excluded.phone,
            credentials_as_of = excluded.credentials_as_of, imported_at = now()
      WHERE known.credentials_as_of <= excluded.credentials_as_of

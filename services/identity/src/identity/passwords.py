@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from shared.languages import _
-from shared.refusals import Refusal
 from zxcvbn import zxcvbn
 
 from identity import old_hashes
 from identity.old_hashes import OldHash
+from shared.languages import _
+from shared.refusals import Refusal
 
 # OWASP's argon2id figures: 19 MiB, two passes, one lane; about 30 ms of one core.
 ARGON2_KIB = 19 * 1024

@@ -1,8 +1,7 @@
 """The program `notifier`."""
 
-from shared.program import program
-
 from notifier.main import service
+from shared.program import program
 
 app = program(service)
 

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+
+from notifier import feedback, own_list
 from shared.http import Caller
 from shared.idempotency import answered, known_answer
 from shared.languages import preferred
 from shared.routes import router as checked_router
-
-from notifier import feedback, own_list
 
 router = checked_router(prefix="/v1")
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.database import affected
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notifier import rules
+from shared.database import affected
 
 _KEEP = text("""
     INSERT INTO contacts (user_id, email, phone, locale, as_of)

@@ -10,11 +10,6 @@ from functools import partial
 from uuid import UUID
 
 import stamina
-from shared.contracts.notifier import NotificationFailed, NotificationSent
-from shared.database import Database
-from shared.delivering import is_transient
-from shared.logging import logger
-from shared.outbox import publish
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
@@ -22,6 +17,11 @@ from uuid_utils.compat import uuid7
 from notifier import rules
 from notifier.rules import Answer, Channel, Outcome, Status, Step
 from notifier.writing import Due
+from shared.contracts.notifier import NotificationFailed, NotificationSent
+from shared.database import Database
+from shared.delivering import is_transient
+from shared.logging import logger
+from shared.outbox import publish
 
 LEASE = timedelta(seconds=180)
 """Longer than a door takes with one message (30 s, 60 s, a farewell) and than writing its end down may take (60 s)."""
@@ -42,22 +42,22 @@ _TAKE_UP = text("""
     UPDATE notifications AS row SET due_at = now() + :lease, tries = tries + 1 FROM due WHERE row.id = due.id
     RETURNING row.id, row.event_id, row.user_id, row.kind, row.channel, row.locale, row.address, row.sealed,
         row.details, row.created_at, row.due_at AS lease, row.tries, row.handings,
-        row.expires_at - :margin <= now() AS late,
+        now() + :margin >= row.expires_at AS late,
         (SELECT id FROM attempts WHERE notification_id = row.id AND outcome IS NULL) AS open_attempt
 """)
 
 # The lease is the proof that nobody else has taken it up since, and the clock that says whether its time is up is one.
 _BEGIN = text("""
     UPDATE notifications SET handings = handings + 1
-    WHERE id = :id AND status = 'queued' AND due_at = :lease AND expires_at - :margin > now()
-    RETURNING extract(epoch FROM expires_at - :margin - now())
+    WHERE id = :id AND status = 'queued' AND due_at = :lease AND now() + :margin < expires_at
+    RETURNING extract(epoch FROM expires_at - now() - CAST(:margin AS interval))
 """)
 _ON_RECORD = text("INSERT INTO attempts (id, notification_id) VALUES (:attempt, :id)")
 _OUTCOME = text("""
     UPDATE attempts SET outcome = :outcome, code = :code, finished_at = now() WHERE id = :attempt AND outcome IS NULL
 """)
 _AGAIN = text("""
-    UPDATE notifications SET due_at = least(now() + :wait, greatest(expires_at - :margin, now()))
+    UPDATE notifications SET due_at = least(now() + :wait, greatest(expires_at - CAST(:margin AS interval), now()))
     WHERE id = :id AND status = 'queued' AND due_at = :lease
 """)
 _END = text("""
@@ -69,7 +69,7 @@ _END = text("""
 _EXPIRE_WAITING = text("""
     UPDATE notifications SET status = 'expired', ended_at = now(), address = NULL, sealed = NULL, details = '{}'
     WHERE id IN (
-        SELECT id FROM notifications WHERE status = 'waiting' AND expires_at - :margin <= now()
+        SELECT id FROM notifications WHERE status = 'waiting' AND now() + :margin >= expires_at
         LIMIT 500 FOR UPDATE SKIP LOCKED
     )
     RETURNING id, user_id, kind, channel
@@ -191,7 +191,7 @@ async def _settle(session: AsyncSession, due: Due, attempt: UUID | None, answer:
     return step
 
 
-_IS_LATE = text("SELECT expires_at - :margin <= now() FROM notifications WHERE id = :id")
+_IS_LATE = text("SELECT now() + :margin >= expires_at FROM notifications WHERE id = :id")
 _HANDINGS = text("SELECT handings FROM notifications WHERE id = :id")
 
 

@@ -1,14 +1,14 @@
 """Erasing a user: everything that is kept of them goes at once, one farewell leaves, and identity gets its receipt."""
 
-from shared.contracts import identity
-from shared.contracts.notifier import UserDataErased
-from shared.outbox import publish
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notifier import contacts, rules
 from notifier.notifying import Desk, News, opened, tell
 from notifier.rules import Kind
+from shared.contracts import identity
+from shared.contracts.notifier import UserDataErased
+from shared.outbox import publish
 
 _FORGET = (
     text("INSERT INTO erased_readers (user_id) VALUES (:user_id) ON CONFLICT DO NOTHING"),

@@ -8,13 +8,6 @@ from typing import ClassVar, get_args
 from uuid import UUID
 
 import phonenumbers
-from shared.contracts.notifier import FeedbackReceived
-from shared.events import Event
-from shared.keys import PrivateKeys, PublicKeys
-from shared.languages import DEFAULT, _
-from shared.outbox import publish
-from shared.refusals import InvalidFields, Refusal
-from shared.sealed import seal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,6 +16,13 @@ from notifier.feedback_words import FeedbackWords, Topic, tidy
 from notifier.notifying import Bells, News, tell
 from notifier.rendering import NotOneAddress, one_address
 from notifier.rules import Kind
+from shared.contracts.notifier import FeedbackReceived
+from shared.events import Event
+from shared.keys import PrivateKeys, PublicKeys
+from shared.languages import DEFAULT, _
+from shared.outbox import publish
+from shared.refusals import InvalidFields, Refusal
+from shared.sealed import seal
 
 NAME_LETTERS = 100
 MESSAGE_LETTERS = 4000

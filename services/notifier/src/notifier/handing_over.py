@@ -2,14 +2,13 @@
 
 from email.message import EmailMessage
 
-from shared.logging import logger
-
 from notifier.delivering import HandOver, MayHandOver
 from notifier.rendering import NotOneAddress
 from notifier.rules import Answer, Outcome
 from notifier.sms_gateway import SmsGateway
 from notifier.smtp import MailServer
 from notifier.writing import Due, Pen
+from shared.logging import logger
 
 _log = logger(__name__)
 

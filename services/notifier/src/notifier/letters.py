@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.contracts import identity as said
-from shared.events import Malformed
-
 from notifier import rules
 from notifier.rules import Kind
 from notifier.words import Words
+from shared.contracts import identity as said
+from shared.events import Malformed
 
 Details = dict[str, Any]
 """The open facts of a notification, as its row keeps them: no contact and no secret."""

@@ -6,9 +6,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import httpx2
-from shared.keys import PrivateKeys
-from shared.logging import logger
-from shared.service import Kernel, Service
 
 from notifier.api import router
 from notifier.delivering import Dispatch, expire_waiting
@@ -22,6 +19,9 @@ from notifier.sms_texts import texts_of_two_parts
 from notifier.smtp import MailServer
 from notifier.words import Retailer
 from notifier.writing import Pen
+from shared.keys import PrivateKeys
+from shared.logging import logger
+from shared.service import Kernel, Service
 
 WAITING_SECONDS = 10.0
 _log = logger(__name__)

@@ -8,10 +8,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
-from shared.contracts import billing_link, identity, verification
-from shared.events import Event, Malformed
-from shared.keys import PrivateKeys
-from shared.sealed import open_sealed
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +15,10 @@ from uuid_utils.compat import uuid7
 
 from notifier import contacts, rules
 from notifier.rules import Channel, Kind, Status
+from shared.contracts import billing_link, identity, verification
+from shared.events import Event, Malformed
+from shared.keys import PrivateKeys
+from shared.sealed import open_sealed
 
 _WRITE = text("""
     INSERT INTO notifications (id, event_id, user_id, kind, channel, locale, rank, status, address, masked_address,

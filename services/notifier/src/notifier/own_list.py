@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import ClassVar
 from uuid import UUID
 
-from shared.languages import _
-from shared.refusals import Refusal
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.languages import _
+from shared.refusals import Refusal
 
 _OWN = text("""
     SELECT id, kind, channel, masked_address AS address, status, created_at, expires_at, ended_at FROM notifications

@@ -1,10 +1,9 @@
 """What the notifier hears, and what it does about it."""
 
+from notifier import erasing, notifying
 from shared.bearer import sessions_ended
 from shared.contracts import billing_link, identity, verification
 from shared.inbox import Heard
-
-from notifier import erasing, notifying
 
 HEARD = [
     Heard(verification.CodeRequested, notifying.code_requested),

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
+
 from shared.settings import ServiceSettings
 
 

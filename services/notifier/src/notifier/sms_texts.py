@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from shared.contracts.verification import CodeSecrets
-from shared.events import Malformed
-
 from notifier import rules
 from notifier.rules import Kind
 from notifier.words import Words
+from shared.contracts.verification import CodeSecrets
+from shared.events import Malformed
 
 LONGEST_CODE = "1" * 8
 

@@ -56,7 +56,7 @@ class MailServer:
         try:
             async with asyncio.timeout(self.step_seconds * 3):
                 await client.connect()
-                options = await self._envelope(client, message, sender, recipient)
+                options = await self._envelope(client, sender, recipient)
             seconds = await may_hand_over()
             if seconds is None:
                 return Answer(Outcome.WITHHELD)
@@ -65,6 +65,8 @@ class MailServer:
                 accepted = await client.data(as_bytes(message, options), timeout=None)
             return Answer(Outcome.ACCEPTED, str(accepted.code))
         except (SMTPException, OSError, TimeoutError) as problem:
+            if not isinstance(problem, SMTPResponseException):
+                client.close()  # in the middle of a word: a farewell would be taken for a part of it
             return judge(problem, handed_over)
         finally:
             await hang_up(client)
@@ -83,7 +85,7 @@ class MailServer:
             tls_context=self.tls,
         )
 
-    async def _envelope(self, client: SMTP, message: EmailMessage, sender: str, recipient: str) -> list[str]:
+    async def _envelope(self, client: SMTP, sender: str, recipient: str) -> list[str]:
         if client.is_ehlo_or_helo_needed:
             await client.ehlo()
         options = [] if recipient.isascii() else ["SMTPUTF8"]

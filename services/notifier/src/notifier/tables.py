@@ -4,10 +4,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from shared.tables import timestamp
-from sqlalchemy import Column, ForeignKey, Index, SmallInteger, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, SmallInteger, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
+
+from shared.tables import timestamp
 
 
 class Contacts(SQLModel, table=True):
@@ -40,6 +41,10 @@ class Notification(SQLModel, table=True):
         Index("notifications_waiting", "user_id", postgresql_where=text("status = 'waiting'")),
         Index("notifications_of_user", "user_id", "id"),
         Index("notifications_ended", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+        CheckConstraint("(status IN ('queued', 'waiting')) = (ended_at IS NULL)", name="notifications_end_is_an_end"),
+        CheckConstraint(
+            "ended_at IS NULL OR (address IS NULL AND sealed IS NULL)", name="notifications_wiped_at_the_end"
+        ),
     )
 
     id: UUID = Field(primary_key=True)

@@ -7,11 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from shared.contracts import identity, verification
-from shared.events import Event
-from shared.keys import PrivateKeys
-from shared.languages import DEFAULT, catalogue
-from shared.sealed import open_sealed
 
 from notifier.feedback_words import FeedbackWords, support_message
 from notifier.letters import LETTERS
@@ -19,6 +14,11 @@ from notifier.rendering import Envelope, letter_message
 from notifier.rules import Channel, Kind
 from notifier.sms_texts import SMS_TEXTS
 from notifier.words import Retailer, Words
+from shared.contracts import identity, verification
+from shared.events import Event
+from shared.keys import PrivateKeys
+from shared.languages import DEFAULT, catalogue
+from shared.sealed import open_sealed
 
 SECRETS: dict[Kind, type[BaseModel]] = {
     Kind.REGISTRATION_CODE: verification.CodeSecrets,

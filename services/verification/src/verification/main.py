@@ -23,7 +23,7 @@ service = Service(
     wire=wire,
     routers=[api.routes],
     needed=lambda wired: {"redis": wired.live.ping},
-    expired={
+    expired=lambda _settings: {
         "code_sends": "sent_at < now() - interval '2 days'",
         "code_checks": "checked_at < now() - interval '2 days'",
         "phones": "seen_at < now() - interval '2 days'",

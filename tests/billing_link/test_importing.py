@@ -1,0 +1,225 @@
+"""Exports of the billing system, as they really look."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from billing_link.importing import Files, import_billing
+from shared.contracts.billing_link import AccountLinked, AccountUnlinked
+from shared.contracts.identity import LegacyUserMigrated
+from shared.importing import ImportRefused, Staged, TooManyRejects
+
+from .conftest import NUMBER, TODAY, House
+
+ACCOUNTS = "account_number,address,opened_on,closed_on"
+PAYMENTS = "payment_id,account_number,amount,paid_on,service,reversed_on"
+RECENT = (TODAY - timedelta(days=20)).isoformat()
+ACCOUNT = f'{NUMBER},"г. Тверь, ул. Садовая, д. 5",2020-01-01,'
+PAYMENT = f"p1,{NUMBER},1234.00,{RECENT},electricity,"
+
+
+def written(folder: Path, name: str, *lines: str, encoding: str = "utf-8", newline: str = "\n") -> Path:
+    path = folder / name
+    path.write_bytes(newline.join([*lines, ""]).encode(encoding))
+    return path
+
+
+async def run(house: House, accept_rejects: bool = False, **files: Any) -> list[Staged]:
+    database, zone = house.running.kernel.database, house.settings.time_zone
+    return await import_billing(database, Files(**files), zone, accept_rejects=accept_rejects)
+
+
+async def take(house: House, folder: Path, accounts: list[str], payments: list[str], as_of: date | None = None) -> None:
+    await run(
+        house,
+        accounts=written(folder, "accounts.csv", ACCOUNTS, *accounts),
+        payments=written(folder, "payments.csv", PAYMENTS, *payments),
+        as_of=as_of,
+    )
+
+
+def everything_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def test_imported_payment_links(house: House, tmp_path: Path) -> None:
+    await take(house, tmp_path, [ACCOUNT], [PAYMENT])
+
+    assert (await house.ask_and_work(uuid4()))["status"] == "linked"
+    assert {path.name for path in everything_in(tmp_path)} == {"accounts.csv", "payments.csv"}
+
+
+async def test_cp1251_with_semicolons_decimal_commas_and_crlf_is_read(house: House, tmp_path: Path) -> None:
+    user = uuid4()
+    form = {"encoding": "cp1251", "newline": "\r\n"}
+    accounts = [ACCOUNTS.replace(",", ";"), f"{NUMBER};г. Тверь, ул. Садовая, д. 5;01.01.2020;"]
+    payments = [PAYMENTS.replace(",", ";"), f"p1;{NUMBER};1 234,00;{RECENT};electricity;"]
+
+    await run(
+        house,
+        accounts=written(tmp_path, "accounts.csv", *accounts, **form),
+        payments=written(tmp_path, "payments.csv", *payments, **form),
+    )
+
+    assert (await house.ask_and_work(user))["status"] == "linked"
+    assert (await house.accounts(user))[0]["address"] == "г. Тверь, ул. Сад…, д. …"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("12,address,2020-01-01,", "account_number is not 5 to 14 digits"),
+        (f"{NUMBER},address,,", "opened_on is not a date like 2026-11-25"),
+        (f"{NUMBER},address,31.02.2020,", "opened_on is not a date like 2026-11-25"),
+        (f"{NUMBER},address,2020-01-01,2019-01-01", "closed_on is before opened_on"),
+        (f"{NUMBER},address", "2 columns instead of 4"),
+        (f"{NUMBER},{'a' * 501},2020-01-01,", "address is longer than 500 characters"),
+    ],
+)
+async def test_broken_account_row_goes_into_the_rejects_with_line_and_reason(
+    house: House, tmp_path: Path, row: str, reason: str
+) -> None:
+    path = written(tmp_path, "accounts.csv", ACCOUNTS, ACCOUNT, row)
+
+    [staged] = await run(house, accounts=path, accept_rejects=True)
+
+    rejected = (tmp_path / "accounts.csv.rejected.csv").read_text().splitlines()
+    assert (staged.good, staged.bad) == (1, 1)
+    assert rejected[1].startswith(f"3,{reason},")
+    assert await house.count("contracts") == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (f"p2,{NUMBER},1e3,{RECENT},electricity,", "amount is not a number with at most two decimals"),
+        (f"p2,{NUMBER},１２３.00,{RECENT},electricity,", "amount is not a number with at most two decimals"),
+        (f"p2,{NUMBER},,{RECENT},electricity,", "amount is not a number with at most two decimals"),
+        (f"p2,{NUMBER},1.00,2026-13-01,electricity,", "paid_on is not a date like 2026-11-25"),
+        (f"p2,{NUMBER},1.00,{RECENT},electricity,soon", "reversed_on is not a date like 2026-11-25"),
+        (f",{NUMBER},1.00,{RECENT},electricity,", "payment_id is not 1 to 64 characters"),
+        (f"p2,{NUMBER},1.00,{RECENT},,", "service is not 1 to 50 characters"),
+        (f"p2,,1.00,{RECENT},electricity,", "account_number is not 5 to 14 digits"),
+        (f"p2,{NUMBER}", "2 columns instead of 6"),
+    ],
+)
+async def test_broken_payment_row_goes_into_the_rejects_with_line_and_reason(
+    house: House, tmp_path: Path, row: str, reason: str
+) -> None:
+    path = written(tmp_path, "payments.csv", PAYMENTS, PAYMENT, row)
+
+    [staged] = await run(house, payments=path, accept_rejects=True)
+
+    rejected = (tmp_path / "payments.csv.rejected.csv").read_text().splitlines()
+    assert (staged.good, staged.bad) == (1, 1)
+    assert rejected[1].startswith(f"3,{reason},")
+    assert await house.count("payments") == 1
+
+
+async def test_file_with_too_many_bad_rows_applies_nothing_of_either_file(house: House, tmp_path: Path) -> None:
+    accounts = written(tmp_path, "accounts.csv", ACCOUNTS, ACCOUNT)
+    payments = written(tmp_path, "payments.csv", PAYMENTS, PAYMENT, "broken")
+
+    with pytest.raises(TooManyRejects) as refused:
+        await run(house, accounts=accounts, payments=payments)
+
+    assert refused.value.exit_code == 3
+    assert await house.count("contracts") == await house.count("payments") == 0
+
+
+async def test_payments_without_the_reversal_column_are_read(house: House, tmp_path: Path) -> None:
+    header, row = PAYMENTS.removesuffix(",reversed_on"), PAYMENT.removesuffix(",")
+
+    [staged] = await run(house, payments=written(tmp_path, "payments.csv", header, row))
+
+    assert (staged.good, staged.bad) == (1, 0)
+
+
+async def test_doubled_row_counts_once_and_a_reversal_in_either_line_stays(house: House, tmp_path: Path) -> None:
+    await take(house, tmp_path, [ACCOUNT, ACCOUNT], [f"{PAYMENT}{RECENT}", PAYMENT, PAYMENT])
+
+    assert await house.count("contracts") == await house.count("payments") == 1
+    assert (await house.ask_and_work(uuid4()))["refusal"] == "not-confirmed"
+
+
+async def test_reopened_account_counts_from_its_latest_contract(house: House, tmp_path: Path) -> None:
+    began = TODAY - timedelta(days=10)
+    rows = [f"{NUMBER},a,2010-01-01,{began - timedelta(days=1)}", f"{NUMBER},a,{began},"]
+    fresh = f"p2,{NUMBER},55.00,{began},electricity,"
+    await take(house, tmp_path, rows, [PAYMENT, fresh])
+
+    assert (await house.ask_and_work(uuid4()))["refusal"] == "not-confirmed"
+    assert (await house.ask_and_work(uuid4(), amount="55.00"))["status"] == "linked"
+
+
+async def everything(house: House) -> list[Any]:
+    contracts = "SELECT account_number, opened_on, address, closed_on FROM contracts ORDER BY 1, 2"
+    payments = "SELECT payment_id, account_number, kopecks, paid_on, service, reversed_on FROM payments ORDER BY 1"
+    return [await house.running.rows(contracts), await house.running.rows(payments)]
+
+
+OLDER = (
+    [f"{NUMBER},old address,2020-01-01,", "55555555,x,2020-01-01,"],
+    [PAYMENT, f"p2,{NUMBER},1.00,{RECENT},electricity,"],
+)
+NEWER = (
+    [f"{NUMBER},new address,2020-01-01,{TODAY}"],
+    [f"p1,{NUMBER},4321.00,{RECENT},electricity,", f"p2,{NUMBER},1.00,{RECENT},electricity,{RECENT}"],
+)
+
+
+@pytest.mark.parametrize("order", [["older", "newer"], ["newer", "older"], ["newer", "older", "newer", "older"]])
+async def test_older_file_never_overwrites_a_newer_one(house: House, tmp_path: Path, order: list[str]) -> None:
+    files = {"older": (OLDER, TODAY - timedelta(days=2)), "newer": (NEWER, TODAY - timedelta(days=1))}
+
+    for name in order:
+        (accounts, payments), as_of = files[name]
+        await take(house, tmp_path, accounts, payments, as_of)
+
+    day = date.fromisoformat(RECENT)
+    assert await everything(house) == [
+        [("55555555", date(2020, 1, 1), "x", None), (NUMBER, date(2020, 1, 1), "new address", TODAY)],
+        [("p1", NUMBER, 432100, day, "electricity", None), ("p2", NUMBER, 100, day, "electricity", day)],
+    ]
+
+
+async def test_same_file_again_writes_nothing(house: House, tmp_path: Path) -> None:
+    await take(house, tmp_path, *OLDER)
+    before = await house.running.rows("SELECT xmin::text, payment_id FROM payments ORDER BY 2")
+
+    await take(house, tmp_path, *OLDER)
+
+    assert await house.running.rows("SELECT xmin::text, payment_id FROM payments ORDER BY 2") == before
+
+
+async def test_import_ends_links_of_earlier_contracts_and_grants_what_waited(house: House, tmp_path: Path) -> None:
+    tenant, migrated, began = uuid4(), uuid4(), TODAY - timedelta(days=10)
+    await take(house, tmp_path, [ACCOUNT], [PAYMENT])
+    await house.ask_and_work(tenant)
+    await house.hear(LegacyUserMigrated(user_id=migrated, account_number="55555555", credentials_as_of=TODAY))
+
+    await take(house, tmp_path, [f"{NUMBER},a,{began},", "55555555,x,2020-01-01,"], [])
+
+    [unlinked] = await house.said(AccountUnlinked)
+    assert (unlinked.user_id, unlinked.reason) == (tenant, "new-contract")
+    assert [(event.user_id, event.origin) for event in await house.said(AccountLinked)] == [
+        (tenant, "amount"),
+        (migrated, "migrated"),
+    ]
+
+
+async def test_day_that_has_not_come_is_refused(house: House, tmp_path: Path) -> None:
+    path = written(tmp_path, "accounts.csv", ACCOUNTS, ACCOUNT)
+
+    with pytest.raises(ImportRefused, match="--as-of"):
+        await run(house, accounts=path, as_of=TODAY + timedelta(days=1))
+
+
+async def test_missing_column_is_named(house: House, tmp_path: Path) -> None:
+    path = written(tmp_path, "payments.csv", "payment_id,account_number,amount,service", "p1,67123456,1.00,electricity")
+
+    with pytest.raises(ImportRefused, match="paid_on"):
+        await run(house, payments=path)

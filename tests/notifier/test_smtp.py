@@ -1,0 +1,182 @@
+"""The door to the mail server, against a real one on loopback that refuses, stalls and hangs up."""
+
+import asyncio
+import socket
+from datetime import UTC, datetime
+from email.message import EmailMessage
+
+import pytest
+
+from notifier.letters import password_changed
+from notifier.rendering import Envelope, letter_message
+from notifier.rules import Answer, Outcome
+from notifier.smtp import MailServer
+from tests.notifier.conftest import words
+from tests.notifier.outside import MailHost, mail_host
+
+AT = datetime(2026, 11, 25, 11, 20, tzinfo=UTC)
+
+
+def message(recipient: str = "petrova@mail.ru") -> EmailMessage:
+    letter = password_changed(words("ru"), {"at": AT.isoformat()}, None)
+    return letter_message(letter, words("ru"), Envelope("kabinet@energosbyt.example", recipient, "0190-1", AT))
+
+
+def server(port: int) -> MailServer:
+    return MailServer("127.0.0.1", port, "none", hello="energosbyt.example", step_seconds=1, taking_seconds=1)
+
+
+class Leave:
+    """What the door asks before the message itself; counts how often."""
+
+    def __init__(self, seconds: float | None = 60) -> None:
+        self.seconds = seconds
+        self.asked = 0
+
+    async def __call__(self) -> float | None:
+        self.asked += 1
+        return self.seconds
+
+
+async def test_letter_is_handed_over_to_its_one_reader(mail: MailHost) -> None:
+    leave = Leave()
+
+    answer = await server(mail.port).send(message(), leave)
+
+    assert answer == Answer(Outcome.ACCEPTED, "250")
+    assert leave.asked == 1
+    assert mail.recipients == [["petrova@mail.ru"]]
+    taken = mail.taken[0]
+    assert taken["Message-ID"] == "<0190-1@energosbyt.example>"
+    assert taken["Auto-Submitted"] == "auto-generated"
+    assert "Пароль изменён" in taken.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome", "code"),
+    [
+        ("550 5.1.1 no such petrova@mail.ru", Outcome.REFUSED, "550 5.1.1"),
+        ("550 no such user", Outcome.REFUSED, "550"),
+        ("450 4.2.0 greylisted", Outcome.TRY_LATER, "450 4.2.0"),
+        ("554 5.7.1 relaying denied", Outcome.TRY_LATER, "554 5.7.1"),  # our set-up, not the reader's address
+    ],
+)
+async def test_refusal_of_the_recipient(mail: MailHost, reply: str, outcome: Outcome, code: str) -> None:
+    mail.rcpt = reply
+    leave = Leave()
+
+    answer = await server(mail.port).send(message(), leave)
+
+    assert answer == Answer(outcome, code)
+    assert leave.asked == 0
+    assert "petrova" not in answer.code
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"), [("554 5.6.0 bad content", Outcome.REFUSED), ("451 4.3.0 later", Outcome.TRY_LATER)]
+)
+async def test_refusal_of_the_message(mail: MailHost, reply: str, outcome: Outcome) -> None:
+    mail.data = reply
+
+    answer = await server(mail.port).send(message(), Leave())
+
+    assert answer.outcome is outcome
+
+
+@pytest.mark.parametrize("behaviour", ["hang up", "stall"])
+async def test_answer_lost_after_the_message_is_an_unknown_outcome(mail: MailHost, behaviour: str) -> None:
+    mail.after_message = behaviour
+
+    answer = await server(mail.port).send(message(), Leave())
+
+    assert answer.outcome is Outcome.UNKNOWN
+    assert len(mail.taken) == 1
+
+
+async def test_message_never_outlasts_the_time_it_was_given(mail: MailHost) -> None:
+    mail.after_message = "stall"
+    door = MailServer("127.0.0.1", mail.port, "none", taking_seconds=60)
+
+    async with asyncio.timeout(5):
+        answer = await door.send(message(), Leave(seconds=0.2))
+
+    assert answer == Answer(Outcome.UNKNOWN, "timeout")
+
+
+async def test_nothing_leaves_where_it_may_not(mail: MailHost) -> None:
+    answer = await server(mail.port).send(message(), Leave(seconds=None))
+
+    assert answer.outcome is Outcome.WITHHELD
+    assert mail.taken == []
+
+
+async def test_server_that_is_away_is_asked_later() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        answer = await server(free.getsockname()[1]).send(message(), Leave())
+
+    assert answer.outcome is Outcome.TRY_LATER
+
+
+async def test_server_that_says_nothing_is_asked_later() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    listening = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with listening:
+        answer = await server(listening.sockets[0].getsockname()[1]).send(message(), Leave())
+
+    assert answer == Answer(Outcome.TRY_LATER, "timeout")
+
+
+async def test_server_without_starttls_gets_nothing_where_starttls_is_set(mail: MailHost) -> None:
+    leave = Leave()
+
+    answer = await MailServer("127.0.0.1", mail.port, "starttls", step_seconds=1).send(message(), leave)
+
+    assert answer.outcome is Outcome.TRY_LATER
+    assert leave.asked == 0
+    assert mail.taken == []
+
+
+async def test_login_that_is_refused_is_no_fault_of_the_reader() -> None:
+    async with mail_host(auth_required=True, auth_require_tls=False, authenticator=refuse) as host:
+        door = MailServer("127.0.0.1", host.port, "none", username="kabinet", password="wrong", step_seconds=1)
+
+        answer = await door.send(message(), Leave())
+
+    assert answer.outcome is Outcome.TRY_LATER
+    assert answer.code.startswith("535")
+
+
+def refuse(*_arguments: object) -> object:
+    from aiosmtpd.smtp import AuthResult
+
+    return AuthResult(success=False, handled=False)
+
+
+async def test_address_beyond_ascii_goes_by_smtputf8(mail: MailHost) -> None:
+    answer = await server(mail.port).send(message("петрова@mail.ru"), Leave())
+
+    assert answer.outcome is Outcome.ACCEPTED
+    assert "SMTPUTF8" in mail.options
+    assert mail.recipients == [["петрова@mail.ru"]]
+
+
+async def test_second_recipient_is_refused_before_any_connection(mail: MailHost) -> None:
+    two = message()
+    del two["To"]
+    two["To"] = "petrova@mail.ru, somebody@mail.ru"
+
+    with pytest.raises(ValueError, match="2 addresses"):
+        await server(mail.port).send(two, Leave())
+    two.replace_header("To", "petrova@mail.ru")
+    two["Bcc"] = "somebody@mail.ru"
+    with pytest.raises(ValueError, match="copy"):
+        await server(mail.port).send(two, Leave())
+    assert mail.taken == []
+
+
+def test_password_is_not_shown() -> None:
+    assert "s3cret" not in repr(MailServer("h", 25, "tls", username="u", password="s3cret"))
