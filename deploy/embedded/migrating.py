@@ -1,4 +1,4 @@
-"""Whether a database is as the last `<service> migrate` with the same files left it: a start then saves that program."""
+"""Whether a database is as the last `<service> migrate` with these files left it: then a start saves that program."""
 
 import hashlib
 from pathlib import Path

@@ -18,15 +18,18 @@ async def up(folder: Path) -> int:
     """Runs until the task is cancelled, then stops everything in order."""
     began = monotonic()
     print(f"Kabinet starts; its data is in {folder}")
-    async with EmbeddedSet(folder) as kabinet:
-        print(f"Everything answers after {monotonic() - began:.1f} s.")
-        tries = await _sample(kabinet)
-        print(_where(kabinet) + tries + "\nCtrl-C stops it.")
-        try:
-            await asyncio.Event().wait()
-        finally:
-            print("\nStopping: services, then Kafka, Redis and PostgreSQL …")
-    print("Stopped. `make up` goes on where it was, `make clean` removes the data.")
+    try:
+        async with EmbeddedSet(folder) as kabinet:
+            print(f"Everything answers after {monotonic() - began:.1f} s.")
+            tries = await _sample(kabinet)
+            print(_where(kabinet) + tries + "\nCtrl-C stops it.")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                print("\nStopping: services, then Kafka, Redis and PostgreSQL …")
+    except asyncio.CancelledError:
+        print("Stopped. `make up` goes on where it was, `make clean` removes the data.")
+        raise
     return 0
 
 

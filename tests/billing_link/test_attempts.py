@@ -63,6 +63,13 @@ async def test_parallel_guesses_of_many_users_at_one_account_never_pass_its_limi
     assert await known.count("link_requests", "account_spent") == 10
 
 
+async def test_parallel_guesses_from_one_address_never_pass_its_limit(known: House) -> None:
+    answers = await asyncio.gather(*(known.ask(uuid4(), number=f"6000{number:04}") for number in range(40)))
+
+    assert sorted(answer.status_code for answer in answers) == [202] * 20 + [429] * 20
+    assert await known.count("link_attempts", "subject = 'address'") == 20
+
+
 async def test_address_may_be_wrong_twenty_times_a_day(known: House) -> None:
     for number in range(20):
         assert (await known.ask(uuid4(), number=f"6000{number:04}")).status_code == 202

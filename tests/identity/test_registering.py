@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -68,19 +69,19 @@ async def test_link_confirms_once(identity: Identity) -> None:
         ({"email": "a@mail.ru, b@mail.ru"}, {"email": "email-invalid"}),
         ({"phone": "12"}, {"phone": "phone-invalid"}),
         ({"phone_proof": "x.y.z"}, {"phone_proof": "phone-proof-invalid"}),
-        ({"login": "ab", "email": "x", "phone": "1"}, {"login": "login-too-short", "email": "email-invalid", "phone": "phone-invalid"}),
+        ({"login": "ab", "email": "x"}, {"login": "login-too-short", "email": "email-invalid"}),
         ({"captcha": "1"}, {"": "unknown-field"}),
     ],
 )  # fmt: skip
 async def test_what_is_wrong_with_the_form_is_told_by_field(
-    identity: Identity, fields: dict[str, str], codes: dict[str, str]
+    identity: Identity, fields: dict[str, Any], codes: dict[str, str]
 ) -> None:
     assert field_codes(await identity.register(**fields)) == codes
     assert await identity.running.said() == []
 
 
 @pytest.mark.parametrize("claims", [{"phone": "+79990000000"}, {"purpose": "phone_change"}, {"exp": 1}, {"iss": "x"}])
-async def test_proof_of_something_else_registers_nobody(identity: Identity, claims: dict[str, object]) -> None:
+async def test_proof_of_something_else_registers_nobody(identity: Identity, claims: dict[str, Any]) -> None:
     answer = await identity.register(phone_proof=identity.phone_proof(**claims))
 
     assert field_codes(answer) == {"phone_proof": "phone-proof-invalid"}
@@ -116,7 +117,9 @@ async def test_proof_bears_ten_tries_and_one_registration(identity: Identity) ->
 
 
 async def test_parallel_registrations_make_one_row(identity: Identity) -> None:
-    answers = await asyncio.gather(*(identity.register(phone=f"8 912 345-67-{n}", phone_proof=identity.phone_proof(f"+791234567{n}")) for n in range(10, 20)))  # fmt: skip
+    phones = [f"+791234567{n}" for n in range(10, 20)]
+
+    answers = await asyncio.gather(*(identity.register(phone=p, phone_proof=identity.phone_proof(p)) for p in phones))
 
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 9
     assert len(await identity.running.said(EmailConfirmationRequested)) == 1
@@ -148,7 +151,7 @@ async def test_same_phone_mends_a_mistyped_address(identity: Identity) -> None:
 
 async def test_another_phone_waits_until_the_unconfirmed_registration_is_dead(identity: Identity) -> None:
     await identity.register()
-    other = {"phone": "+79120000000"}
+    other: dict[str, Any] = {"phone": "+79120000000"}
     early = await identity.register(**other, phone_proof=identity.phone_proof("+79120000000"))
     await identity.let_pass("users", "created_at", "73 hours")
 

@@ -26,12 +26,10 @@ def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Ne
 
 
 def counted_as(address: Address | None) -> str:
-    """IPv4 by itself, IPv6 by /64, IPv4 written as IPv6 as IPv4."""
+    """IPv4 by itself, IPv6 by /64."""
     if address is None:
         return "unknown"
     if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
         return str(ip_network((address, 64), strict=False).network_address)
     return str(address)
 
@@ -52,6 +50,8 @@ def _parsed(text: str) -> Address | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return ip_address(text)
+        address = ip_address(text)
     except ValueError:
         return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None  # as a socket for both families tells it
+    return mapped or address

@@ -45,16 +45,20 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._retrying: dict[TopicPartition, asyncio.Task[None]] = {}
         self._next: dict[TopicPartition, int] = {}
         self.moved_at = time.monotonic()
+        """When something was last handled, or there was nothing to handle; the watchdog looks at it."""
         self.connected = False
 
     async def run(self) -> None:
+        if not self._topics:  # a service that hears nothing
+            await self._stop.wait()
         pause = 0.2
-        while not self._stop.is_set() and self._topics:
+        while not self._stop.is_set():
             consumer = self._made()
             try:
                 await asyncio.wait_for(consumer.start(), KAFKA_SECONDS)
                 consumer.subscribe(self._topics, listener=self)
                 _log.info("consumer_started", topics=self._topics)
+                self._moved()
                 self.connected, pause = True, 0.2
                 await self._read(consumer)
             except (KafkaError, OSError, TimeoutError) as problem:
@@ -66,7 +70,6 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 pause = min(pause * 2, 5.0)
             finally:
                 self.connected = False
-                self.moved_at = time.monotonic()
                 await self._drop_retries(list(self._retrying))
                 with suppress(Exception):
                     await asyncio.wait_for(consumer.stop(), 3)
@@ -95,7 +98,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             )
             self._next |= {at: records[-1].offset + 1 for at, records in polled.items()}
             if polled or not self._lags(consumer):
-                self.moved_at = time.monotonic()
+                self._moved()
+            for retrying in self._retrying.values():
+                if retrying.done():
+                    retrying.result()  # it ends by itself only when its commit failed: begin again with all
             done = await asyncio.gather(*(self._deliver(consumer, at, records) for at, records in polled.items()))
             await self._commit(consumer, dict(entry for entry in done if entry is not None))
 
@@ -103,7 +109,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self, consumer: AIOKafkaConsumer, at: TopicPartition, records: Records
     ) -> tuple[TopicPartition, int] | None:
         """The offset to commit, or None where the partition is paused until its batch goes through."""
-        delivery = Delivery(letters_for(records, self._reader.heard))
+        delivery = Delivery(letters_for(records, self._reader.heard), self._moved)
         try:
             await self._reader.deliver(delivery)
         except Exception as problem:
@@ -131,7 +137,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         pause = 0.1
         while True:
             await asyncio.sleep(pause)
-            self.moved_at = time.monotonic()
+            self._moved()
             metrics.retried.labels(at.topic).inc()
             try:
                 await self._reader.deliver(delivery)
@@ -154,6 +160,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         except (CommitFailedError, IllegalStateError) as problem:
             # The group was rebalanced: whoever has the partition now reads the batch again, its inbox absorbs it.
             _log.info("offsets_left_uncommitted", cause=type(problem).__name__)
+
+    def _moved(self) -> None:
+        self.moved_at = time.monotonic()
 
     def _lags(self, consumer: AIOKafkaConsumer) -> bool:
         """Whether the broker told of records that were never polled, on partitions that are not paused."""

@@ -4,6 +4,7 @@ import importlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Database:
             max_overflow=0,
             pool_timeout=5,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={
                 "server_settings": {
                     "application_name": settings.service,
@@ -117,10 +119,19 @@ def check(service_package: str, dsn: str) -> None:
     command.check(_alembic(service_package, dsn))
 
 
-def heads(service_package: str) -> set[str]:
-    """The revisions that a database must have for this release to run."""
-    return set(ScriptDirectory.from_config(_alembic(service_package, "")).get_heads())
+@dataclass(frozen=True)
+class Schema:
+    """The revisions that this release knows: `heads` are those that it needs."""
 
+    heads: frozenset[str]
+    known: frozenset[str]
 
-async def revisions(session: AsyncSession) -> set[str]:
-    return set((await session.execute(text("SELECT version_num FROM alembic_version"))).scalars())
+    @classmethod
+    def of(cls, service_package: str) -> "Schema":
+        scripts = ScriptDirectory.from_config(_alembic(service_package, ""))
+        return cls(frozenset(scripts.get_heads()), frozenset(one.revision for one in scripts.walk_revisions()))
+
+    async def suits(self, session: AsyncSession) -> bool:
+        """False where the database is older. A revision that is not known here is a newer release's, and suits."""
+        found = set((await session.execute(text("SELECT version_num FROM alembic_version"))).scalars())
+        return len(found) >= len(self.heads) and not (found & self.known) - self.heads

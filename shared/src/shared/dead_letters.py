@@ -12,7 +12,8 @@ from uuid_utils.compat import uuid7
 
 from shared import metrics
 from shared.database import Database, affected
-from shared.inbox import Hearing, Letter, handle, react, remember
+from shared.events import Malformed
+from shared.inbox import Hearing, Letter, handle, react, remember, storable
 from shared.logging import logger
 from shared.tables import DeadLetter
 
@@ -21,6 +22,10 @@ _log = logger(__name__)
 
 class NoSuchLetter(Exception):
     """No dead letter of that id waits here."""
+
+
+class StillFails(Exception):
+    """The reaction failed again; the letter, named by the first argument, stays where it is, and all behind it."""
 
 
 class NotFirst(Exception):
@@ -64,7 +69,7 @@ async def park(session: AsyncSession, letter: Letter, cause: str) -> None:
             key=letter.key,
             type=letter.type,
             event_id=letter.event_id,
-            headers=[[name, b64encode(value).decode()] for name, value in letter.headers],
+            headers=[[storable(name), _base64(value)] for name, value in letter.headers],
             value=letter.value,
             cause=cause,
         )
@@ -132,7 +137,7 @@ async def replay(database: Database, letter_id: UUID, heard: Hearing, wired: Any
     """Run the reaction of the letter, then of all that waits behind it under its key; how many ran.
 
     Each in a transaction of its own, by a conditional update, so that twice has one effect. The first that fails again
-    stays where it is, with everything behind it, and its error is raised.
+    stays where it is, with everything behind it: `StillFails`.
     """
     async with database.transaction() as session:
         topic, key = await _first_of_its_key(session, letter_id)
@@ -173,7 +178,12 @@ async def _replay_first(database: Database, topic: str, key: str, heard: Hearing
         row = await _first(session, topic, key)
         if row is None or not await _resolve(session, "replayed", None, letter_id=row.id):
             return False
-        await react(session, [_as_letter(row)], heard, wired)
+        try:
+            await react(session, [_as_letter(row)], heard, wired)
+        except Malformed as problem:
+            raise StillFails(str(row.id), f"Malformed: {problem}") from problem
+        except Exception as problem:
+            raise StillFails(str(row.id), type(problem).__name__) from problem
         return True
 
 
@@ -193,6 +203,10 @@ async def _resolve(
     return affected(await session.execute(query))
 
 
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else b64encode(value).decode()
+
+
 def _as_letter(row: DeadLetter) -> Letter:
     return Letter(
         topic=row.topic,
@@ -201,6 +215,6 @@ def _as_letter(row: DeadLetter) -> Letter:
         key=row.key,
         type=row.type,
         event_id=row.event_id,
-        headers=[(name, b64decode(value)) for name, value in row.headers],
+        headers=[(name or "", None if value is None else b64decode(value)) for name, value in row.headers],
         value=row.value,
     )

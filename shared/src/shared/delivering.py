@@ -1,9 +1,10 @@
 """Delivering a batch to its reactions: one transaction, one by one where that fails, poison into dead letters."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from sqlalchemy import exc, text
@@ -11,30 +12,31 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import dead_letters, metrics
 from shared.database import Database
+from shared.events import Malformed
 from shared.inbox import Hearing, Letter, handle
 from shared.logging import logger
 from shared.refusals import Transient
 
 _log = logger(__name__)
 
-# Classes of SQLSTATE after which the same statement may well succeed: connection, resources, operator's shutdown,
-# serialisation and deadlock, lock timeout.
-_TRANSIENT_STATES = ("08", "53", "57", "40", "55P03")
+# What a record cannot be the cause of, so that the same statement may succeed later: connection, sign-in, missing
+# database, resources, operator's shutdown, I/O, serialisation and deadlock, lock timeout, a server that is read-only
+# during a failover, a schema or a grant that is not there yet.
+_TRANSIENT_STATES = ("08", "28", "3D", "53", "57", "58", "40", "55P03", "25006", "42P01", "42703", "42501")
 _PAUSES_SECONDS = (0.1, 0.5)
 
 
 def is_transient(problem: BaseException) -> bool:
     """True where something outside is away or busy; such a failure never makes a dead letter."""
     if isinstance(problem, exc.DBAPIError):
-        state = getattr(problem.orig, "sqlstate", None)
-        lost = problem.connection_invalidated or isinstance(problem, exc.InterfaceError | exc.OperationalError)
-        return lost or (state or "").startswith(_TRANSIENT_STATES)
+        if problem.connection_invalidated:
+            return True
+        return problem.orig is not None and problem.orig.__cause__ is not None and is_transient(problem.orig.__cause__)
     if isinstance(problem, asyncpg.PostgresError):
         return (problem.sqlstate or "").startswith(_TRANSIENT_STATES)
-    return isinstance(
-        problem,
-        Transient | OSError | TimeoutError | asyncpg.InterfaceError | exc.TimeoutError,
-    )
+    if isinstance(problem, asyncpg.InterfaceError):
+        return not isinstance(problem, ValueError)  # that one is a value which its column cannot hold
+    return isinstance(problem, Transient | OSError | TimeoutError | exc.TimeoutError)
 
 
 @dataclass
@@ -42,6 +44,8 @@ class Delivery:
     """One batch on its way; it survives transient failures, so that what was counted once is not counted again."""
 
     letters: Sequence[Letter]
+    moved: Callable[[], None] = lambda: None
+    """Called whenever a record is done with."""
     tries: int = 0
     counted: set[int] = field(default_factory=set)
     one_by_one: bool = False
@@ -75,8 +79,13 @@ class Reader:
                     topic=delivery.letters[0].topic,
                 )
                 delivery.one_by_one = True
+        done = await self._known(delivery.letters)
         for letter in delivery.letters:
-            await self._alone(letter, delivery)
+            if letter.event_id in done:
+                metrics.repeated.labels(letter.topic).inc()
+            else:
+                await self._alone(letter, delivery)
+            delivery.moved()
         async with self.database.transaction() as session:
             await self._forget(session, delivery.letters[0], alone=False)
 
@@ -87,6 +96,12 @@ class Reader:
             new = await self._handle(session, letters)
         metrics.handled.labels(letters[0].topic).inc(new)
         metrics.repeated.labels(letters[0].topic).inc(len(letters) - new)
+
+    async def _known(self, letters: Sequence[Letter]) -> set[UUID]:
+        """What was handled or parked before, so that a batch which is begun again comes to its rest quickly."""
+        known = text("SELECT event_id FROM inbox WHERE event_id = ANY(:ids)")
+        async with self.database.transaction() as session:
+            return set((await session.execute(known, {"ids": [letter.event_id for letter in letters]})).scalars())
 
     async def _alone(self, letter: Letter, delivery: Delivery) -> None:
         if letter.position not in delivery.counted:
@@ -105,6 +120,7 @@ class Reader:
                     raise
                 if pause is None or attempt >= self.tries:
                     return await self._park(letter, _cause(problem))
+                delivery.moved()
                 await asyncio.sleep(pause)
         return None
 
@@ -154,6 +170,4 @@ def _position(letter: Letter, alone: bool) -> dict[str, Any]:
 
 def _cause(problem: BaseException) -> str:
     """The kind of the error; its text only where our own code wrote it, since a database's may hold what was stored."""
-    from shared.events import Malformed
-
     return f"Malformed: {problem}" if isinstance(problem, Malformed) else type(problem).__name__

@@ -12,7 +12,8 @@ from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from uuid_utils.compat import uuid7
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
+"""As Kafka gives them: any names, any bytes, and a value may be absent."""
 
 # Every event class by its type, filled as `shared.contracts` is imported.
 REGISTRY: dict[str, type["Event"]] = {}
@@ -104,7 +105,8 @@ def decode(headers: Headers, value: bytes | None, as_class: type[Event]) -> Even
     if value is None:
         raise Malformed("the record has no value")
     try:
-        message = KafkaMessage(headers=dict(headers), key=None, value=value)
+        present = {name: content for name, content in headers if content is not None}
+        message = KafkaMessage(headers=present, key=None, value=value)
         cloud_event = from_binary(message, JSONFormat(), CloudEvent)
     except CloudEventValidationError as problem:
         raise Malformed(f"attributes: {', '.join(sorted(map(str, problem.errors)))}") from None

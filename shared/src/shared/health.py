@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
 from shared import metrics
-from shared.database import Database, revisions
+from shared.database import Database, Schema
 from shared.dead_letters import count_waiting
 from shared.outbox import backlog
 
@@ -74,10 +74,10 @@ class NotReady(Exception):
     """Says in its text what is not as it must be."""
 
 
-def database_check(database: Database, heads: set[str]) -> Check:
+def database_check(database: Database, schema: Schema) -> Check:
     async def check() -> None:
         async with database.transaction() as session:
-            if not heads <= await revisions(session):
+            if not await schema.suits(session):
                 raise NotReady("the schema is older than this release needs: run `migrate`")
 
     return check
@@ -92,6 +92,8 @@ def backlog_check(database: Database) -> Check:
             age = (await session.execute(text(f"{oldest} ORDER BY id LIMIT 1"))).scalar()
             if age is not None and age > LAG_SECONDS:
                 raise NotReady(f"the oldest unsent event is {int(age)} seconds old")
+            if (refused := (await backlog(session))[1]) > 0:
+                raise NotReady(f"{refused} events can never be sent and hold their keys")
             if letters := await count_waiting(session):
                 raise NotReady(f"{letters} dead letters wait for a decision")
 

@@ -27,6 +27,7 @@ async def run(
     conditions = {
         "outbox": f"sent_at < now() - interval '{settings.outbox_retention_days} days'",
         "inbox": f"received_at < now() - interval '{settings.inbox_retention_days} days'",
+        "dead_letters": f"resolved_at < now() - interval '{settings.inbox_retention_days} days'",
         "idempotent_answers": f"answered_at < now() - interval '{idempotency.HOURS} hours'",
         "ended_sessions": "until < now()",
         **expired,

@@ -9,19 +9,21 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, FastAPI
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import context, health, metrics
 from shared.bearer import Caller, Who
 from shared.languages import preferred
 from shared.logging import logger
-from shared.problems import install
+from shared.problems import Renderer, install
 from shared.settings import HttpSettings
 
 __all__ = ["Caller", "Who", "create_app"]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 _log = logger(__name__)
 
@@ -44,18 +46,19 @@ def create_app(settings: HttpSettings, package: str, routers: Sequence[APIRouter
     app.state.needed, app.state.useful = {}, {}
     for name, value in state.items():
         setattr(app.state, name, value)
-    install(app, package)
+    renderer = install(app, package)
     for router in (health.router, *routers):
         app.include_router(router)
-    app.add_middleware(Observed)
+    app.add_middleware(Observed, renderer=renderer)
     return app
 
 
 class Observed:
-    """Takes over or makes the request's id and trace, names them in the answer and in one log line."""
+    """Takes over or makes the request's id and trace, names them in the answer and in one log line; answers failures."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, renderer: Renderer) -> None:
         self._app = app
+        self._renderer = renderer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,7 +70,7 @@ class Observed:
         context.locale.set(preferred(headers.get("accept-language")))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=trace[3:35])
-        started, status = time.perf_counter(), 500
+        started, status = time.perf_counter(), 0
 
         async def named(message: Message) -> None:
             nonlocal status
@@ -81,18 +84,21 @@ class Observed:
 
         try:
             await self._app(scope, receive, named)
+        except ClientDisconnect:
+            status = status or 499  # nobody is there to be answered
+        except Exception as problem:  # the one place where what nobody expected becomes a 500
+            answer = self._renderer.failure(Request(scope), problem)
+            if not status:
+                await answer(scope, receive, named)
         finally:
-            seconds = time.perf_counter() - started
-            route = getattr(scope.get("route"), "path", "unrouted")
-            metrics.requests.labels(scope["method"], route, status).observe(seconds)
-            if route not in _QUIET:
-                _log.info(
-                    "request_answered",
-                    method=scope["method"],
-                    route=route,
-                    status=status,
-                    ms=round(seconds * 1000, 1),
-                )
+            self._told(scope, status, time.perf_counter() - started)
+
+    def _told(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        route = getattr(scope.get("route"), "path", "unrouted")
+        metrics.requests.labels(method, route, status).observe(seconds)
+        if route not in _QUIET:
+            _log.info("request_answered", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
 
 
 def _taken(value: str | None, form: re.Pattern[str]) -> str | None:

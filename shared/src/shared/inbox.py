@@ -9,8 +9,8 @@ from aiokafka import ConsumerRecord
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import metrics
-from shared.events import Event, Malformed, decode, identity_of, type_of
+from shared import context, metrics
+from shared.events import Event, Headers, Malformed, decode, header, identity_of, type_of
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Letter:
     key: str
     type: str
     event_id: UUID
-    headers: Sequence[tuple[str, bytes]]
+    headers: Headers
     value: bytes | None
 
     @classmethod
@@ -56,15 +56,15 @@ class Letter:
             topic=record.topic,
             partition=record.partition,
             position=record.offset,
-            key=_storable((record.key or b"").decode("utf-8", "replace")),
-            type=_storable(type_)[:200],
+            key=storable((record.key or b"").decode("utf-8", "replace")),
+            type=storable(type_)[:200],
             event_id=identity_of(record.headers, position),
             headers=record.headers,
             value=record.value,
         )
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """PostgreSQL's text holds every character but NUL."""
     return text.replace("\x00", "\ufffd")
 
@@ -112,13 +112,15 @@ async def handle(session: AsyncSession, letters: Sequence[Letter], heard: Hearin
 
 async def react(session: AsyncSession, letters: Sequence[Letter], heard: Hearing, wired: Any) -> None:
     """Run the reactions without asking the inbox; raises `Malformed` before any of them if a letter cannot be read."""
-    events = [(heard.get(letter.type), opened(letter, heard)) for letter in letters]
-    for entry, run in _runs([(entry, event) for entry, event in events if entry is not None]):
+    events = [(letter, opened(letter, heard)) for letter in letters]
+    for entry, run in _runs([(heard[letter.type], letter, event) for letter, event in events]):
         if entry.batch:
-            await entry.react(session, run, wired)
-        else:
-            for event in run:
-                await entry.react(session, event, wired)
+            await entry.react(session, [event for _, event in run], wired)
+            continue
+        for letter, event in run:
+            context.traceparent.set(header(letter.headers, "ce_traceparent"))  # what it causes belongs to its trace
+            await entry.react(session, event, wired)
+    context.traceparent.set(None)
 
 
 async def remember(session: AsyncSession, letters: Sequence[Letter]) -> set[UUID]:
@@ -131,11 +133,11 @@ async def remember(session: AsyncSession, letters: Sequence[Letter]) -> set[UUID
     return set((await session.execute(statement, {"ids": [letter.event_id for letter in letters]})).scalars())
 
 
-def _runs(fresh: Sequence[tuple[Heard, Event]]) -> Iterable[tuple[Heard, list[Event]]]:
+def _runs(fresh: Sequence[tuple[Heard, Letter, Event]]) -> Iterable[tuple[Heard, list[tuple[Letter, Event]]]]:
     """Neighbours of one class together, so that the order of different events of a key stays as it was."""
-    run: list[Event] = []
-    for index, (entry, event) in enumerate(fresh):
-        run.append(event)
+    run: list[tuple[Letter, Event]] = []
+    for index, (entry, letter, event) in enumerate(fresh):
+        run.append((letter, event))
         if index + 1 == len(fresh) or fresh[index + 1][0] is not entry:
             yield entry, run
             run = []

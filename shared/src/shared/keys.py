@@ -4,11 +4,13 @@ import hashlib
 import hmac
 import json
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OctKey, OKPKey
 
 
@@ -17,7 +19,10 @@ class KeyMissing(Exception):
 
 
 def _read(path: Path) -> KeySet:
-    return KeySet.import_key_set(json.loads(path.read_text()))
+    try:
+        return KeySet.import_key_set(json.loads(path.read_text()))
+    except (OSError, ValueError, JoseError) as problem:
+        raise KeyMissing(f"{path} cannot be read as a JWK Set: {type(problem).__name__}") from None
 
 
 @dataclass
@@ -26,20 +31,25 @@ class PublicKeys:
 
     path: Path
     _keys: KeySet = field(init=False)
-    _stamp: tuple[int, int] = field(init=False)
+    _stamp: tuple[int, int, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self._stamp = self._seen()
         self._keys = _read(self.path)
 
-    def _seen(self) -> tuple[int, int]:
-        status = self.path.stat()
-        return status.st_mtime_ns, status.st_ino
+    def _seen(self) -> tuple[int, int, int]:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return 0, 0, 0
+        return status.st_mtime_ns, status.st_ino, status.st_size
 
     def of(self, service: str, purpose: str) -> KeySet:
-        """The keys of that service and purpose; an empty set is a `KeyMissing`."""
+        """The keys of that service and purpose; an empty set is a `KeyMissing`. While the file is being replaced, or
+        is damaged, the keys that were read last stay."""
         if (seen := self._seen()) != self._stamp:
-            self._keys, self._stamp = _read(self.path), seen
+            with suppress(KeyMissing):
+                self._keys, self._stamp = _read(self.path), seen
         found = [key for key in self._keys.keys if (key.kid or "").startswith(f"{service}-{purpose}-")]
         if not found:
             raise KeyMissing(f"{self.path} has no key named {service}-{purpose}-…")

@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 
 from shared.delivering import is_transient
@@ -129,12 +128,11 @@ class Renderer:
         return self._answer(request, 422, code, detail, {"errors": errors}, {})
 
     def failure(self, request: Request, problem: Exception) -> JSONResponse:
-        """A bug or a database that is away; only the kind is logged here, the trace only where it is a bug."""
+        """A bug, or a database that is away."""
         if is_transient(problem):
             _log.warning("request_failed_transiently", cause=type(problem).__name__)
             return self.refusal(request, Unavailable())
-        shown = problem if not isinstance(problem, exc.DBAPIError) else None  # a database error's text holds values
-        _log.error("request_failed", cause=type(problem).__name__, exc_info=shown)
+        _log.error("request_failed", cause=type(problem).__name__, exc_info=problem)
         return self._answer(request, 500, *DETAILS[500], {}, {})
 
     def _field(self, request: Request, loc: Sequence[Any], kind: str) -> dict[str, str]:
@@ -174,5 +172,4 @@ def install(app: FastAPI, package: str) -> Renderer:
     app.add_exception_handler(Refusal, renderer.refusal)
     app.add_exception_handler(HTTPException, renderer.http)
     app.add_exception_handler(RequestValidationError, renderer.validation)
-    app.add_exception_handler(Exception, renderer.failure)
     return renderer

@@ -1,6 +1,7 @@
 """The program of a service: `api`, `worker`, `serve`, `migrate`, `dead-letters …`, `outbox resend`."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -9,17 +10,19 @@ import typer
 import uvloop
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from shared import dead_letters, logging, outbox, telemetry, worker
 from shared.database import migrate
 from shared.inbox import hearing
+from shared.keys import KeyMissing
 from shared.service import Kernel, Service
-from shared.settings import ServiceSettings, load
+from shared.settings import HttpSettings, load
 
-_out = Console()
+_out = Console(markup=False, highlight=False)
 
 
-def start(settings: ServiceSettings) -> None:
+def start(settings: HttpSettings) -> None:
     logging.configure(settings.service, settings.log_level)
     telemetry.configure(settings.service, settings.otlp_endpoint)
 
@@ -60,7 +63,18 @@ def program(service: Service) -> typer.Typer:
 def _run(service: Service, *, http: bool, work: bool) -> None:
     settings = load(service.settings)
     start(settings)
-    uvloop.run(worker.run(service, settings, http=http, work=work))
+    with _complaints():
+        uvloop.run(worker.run(service, settings, http=http, work=work))
+
+
+@contextmanager
+def _complaints() -> Iterator[None]:
+    """What whoever starts the program can mend is one line and exit 2, as a setting that is missing."""
+    try:
+        yield
+    except (KeyMissing, worker.PortTaken) as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(2) from None
 
 
 def act(service: Service, do: Callable[[Kernel, Any], Coroutine[Any, Any, Any]]) -> Any:
@@ -72,7 +86,8 @@ def act(service: Service, do: Callable[[Kernel, Any], Coroutine[Any, Any, Any]])
         async with service.opened(settings) as (kernel, wired):
             return await do(kernel, wired)
 
-    return uvloop.run(open_and_do())
+    with _complaints():
+        return uvloop.run(open_and_do())
 
 
 def _dead_letters(service: Service) -> typer.Typer:
@@ -97,15 +112,8 @@ def _dead_letters(service: Service) -> typer.Typer:
             table = Table("id", "topic", "partition:offset", "key", "type", "parked", "cause")
             for row in rows:
                 at = f"{row.partition}:{row.position}"
-                table.add_row(
-                    str(row.id),
-                    row.topic,
-                    at,
-                    row.key,
-                    row.type,
-                    f"{row.parked_at:%Y-%m-%d %H:%M:%S}",
-                    row.cause,
-                )
+                cells = (str(row.id), row.topic, at, row.key, row.type, f"{row.parked_at:%Y-%m-%d %H:%M:%S}", row.cause)
+                table.add_row(*map(_shown, cells))
             _out.print(table if rows else "Nothing waits.")
 
         act(service, do)
@@ -128,11 +136,8 @@ def _dead_letters(service: Service) -> typer.Typer:
                 "cause",
                 "parked_at",
             ):
-                _out.print(f"{name}: {getattr(row, name)}", highlight=False)
-            _out.print(
-                f"headers: {', '.join(name for name, _ in row.headers)}",
-                highlight=False,
-            )
+                _out.print(_shown(f"{name}: {getattr(row, name)}"))
+            _out.print(_shown(f"headers: {', '.join(name or '' for name, _ in row.headers)}"))
             _out.print(f"value: {len(row.value or b'')} bytes")
 
         _guarded(service, do)
@@ -163,6 +168,11 @@ def _dead_letters(service: Service) -> typer.Typer:
     return app
 
 
+def _shown(stored: str) -> Text:
+    """What a stranger may have written, without markup and without the terminal's control sequences."""
+    return Text("".join(letter if letter.isprintable() else "\ufffd" for letter in stored))
+
+
 def _guarded(service: Service, do: Callable[[Kernel, Any], Coroutine[Any, Any, None]]) -> None:
     try:
         act(service, do)
@@ -178,6 +188,10 @@ def _guarded(service: Service, do: Callable[[Kernel, Any], Coroutine[Any, Any, N
             err=True,
         )
         raise typer.Exit(1) from None
+    except dead_letters.StillFails as problem:
+        letter, cause = problem.args
+        typer.echo(f"Letter {letter} fails again and stays, with what is behind it: {cause}", err=True)
+        raise typer.Exit(1) from None
 
 
 def _outbox(service: Service) -> typer.Typer:
@@ -190,8 +204,7 @@ def _outbox(service: Service) -> typer.Typer:
         """Send again what was sent since then, for a Kafka that lost its data; readers absorb repeats."""
 
         async def do(kernel: Kernel, _wired: Any) -> None:
-            async with kernel.database.transaction() as session:
-                count = await outbox.resend(session, since.replace(tzinfo=since.tzinfo or UTC))
+            count = await outbox.resend(kernel.database, since.replace(tzinfo=since.tzinfo or UTC))
             _out.print(f"marked to be sent again: {count}")
 
         act(service, do)

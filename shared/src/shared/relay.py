@@ -1,17 +1,17 @@
 """The relay: sends a service's unsent outbox rows to Kafka, in the order of commits per key, at least once.
 
 Two lanes overlap: fetching and enqueueing happen under one lock (which keeps the order), acknowledgements, marking and
-commit outside it. Any transient failure drops both lanes and begins again with a new producer.
+commit outside it. Any failure drops both lanes and begins again with a new producer, from the first unsent row.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Coroutine
+from contextlib import suppress
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 from aiokafka.structs import RecordMetadata
 
 from shared import metrics
@@ -19,12 +19,17 @@ from shared.database import Database
 from shared.doorbell import CHANNEL
 from shared.logging import logger
 
-RELAY_LOCK = 0x72656C6179  # "relay": one active relay per service's database
+RELAY_LOCK = 0x72656C6179  # "relay": held by the one active relay of the database, on a connection of its own
+LANES_LOCK = 0x6C616E6573  # "lanes": held by its lanes, shared, as long as they may hold rows
 LANES = 2
 BATCH_ROWS = 1000
 SWEEP_SECONDS = 1.0
+STANDBY_SECONDS = 1.0
+KEEP_SECONDS = 5.0
 KAFKA_SECONDS = 15.0
 """The bound round every call to Kafka; aiokafka's idempotent producer waits for ever without a broker."""
+HUNG_SECONDS = 60
+"""A relay whose process hangs this long loses its place: the database ends its connections."""
 
 FETCH = """
     SELECT id, topic, key, headers::text, value
@@ -40,15 +45,14 @@ MARK_SENT = "UPDATE outbox SET sent_at = now() WHERE id = ANY($1)"
 MARK_REFUSED = "UPDATE outbox SET refused_at = now(), refusal = $2 WHERE id = $1"
 
 _log = logger(__name__)
-Ack = tuple[int, asyncio.Future[RecordMetadata]]
-Refused = tuple[int, str, str, str]  # id, topic, key, why
-Failure = (
-    KafkaError,
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-)
+
+
+class BeginAgain(Exception):
+    """Nothing is wrong, but the lanes must start anew, with another producer."""
+
+
+TooLarge = (MessageSizeTooLargeError, RecordListTooLargeError)
+Failure = (BeginAgain, KafkaError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Relay:
@@ -61,39 +65,48 @@ class Relay:
         self._rung = asyncio.Event()
         self._fetching = asyncio.Lock()
         self._held: set[tuple[str, str]] = set()
-        self._rows = BATCH_ROWS
+        self._suspect_up_to = 0
+        """The last row of a batch that the broker refused; up to it, one lane sends row by row to find which it is."""
+        self._moved = False
         self.active = False
 
     async def run(self) -> None:
         pause = 0.2
         while not self._stop.is_set():
+            self._moved = False
             try:
-                async with self._place() as has_place:
-                    if has_place:
-                        await self._relay()
-                        pause = 0.2
+                await self._live()
+            except BeginAgain:
+                continue
             except Failure as problem:
+                pause = 0.2 if self._moved else min(pause * 2, 5.0)
                 metrics.relay_restarts.inc()
                 _log.warning("relay_restarted", cause=type(problem).__name__, pause_seconds=pause)
-                pause = min(pause * 2, 5.0)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), pause)
+                await _any(pause, self._stop)
 
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[bool]:
-        """The advisory lock lives on the connection that also listens to the doorbell: if it dies, so does the lock."""
-        connection = await self._database.connect()
+    async def _live(self) -> None:
+        """One life: a place, a producer, the lanes; ends when asked to stop, else by an exception."""
+        place = await self._database.connect()
         try:
-            has_place = await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK, timeout=5)
-            if has_place:
-                await connection.add_listener(CHANNEL, lambda *_: self._rung.set())
-                connection.add_termination_listener(lambda _: self._rung.set())
-            self._place_connection = connection
-            yield bool(has_place)
+            if await self._placed(place):
+                await self._relay(place)
         finally:
-            connection.terminate()
+            place.terminate()
 
-    async def _relay(self) -> None:
+    async def _placed(self, place: asyncpg.Connection) -> bool:
+        """Wait for the place; False if asked to stop first. If the connection dies, the place is lost with it."""
+        while not await place.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK, timeout=5):
+            if await _any(STANDBY_SECONDS, self._stop):
+                return False
+        # The lanes of the relay before may outlive its place for a moment. The rows that they hold would be skipped,
+        # and later ones of the same keys sent first: wait until the last of them is gone.
+        await place.execute("SELECT pg_advisory_lock($1)", LANES_LOCK, timeout=KAFKA_SECONDS)
+        await place.execute("SELECT pg_advisory_unlock($1)", LANES_LOCK, timeout=5)
+        await place.execute(f"SET idle_session_timeout = '{HUNG_SECONDS}s'", timeout=5)
+        await place.add_listener(CHANNEL, lambda *_: self._rung.set())
+        return True
+
+    async def _relay(self, place: asyncpg.Connection) -> None:
         producer = AIOKafkaProducer(
             bootstrap_servers=self._servers,
             client_id=f"{self._database.service}-relay",
@@ -104,89 +117,135 @@ class Relay:
             request_timeout_ms=int(KAFKA_SECONDS * 1000),
         )
         self._fetching, self._held = asyncio.Lock(), set()
+        lanes = 1 if self._suspect_up_to else LANES
         try:
             await asyncio.wait_for(producer.start(), KAFKA_SECONDS)
-            _log.info("relay_started")
+            _log.info("relay_started", lanes=lanes)
             self.active = True
-            await _all_or_none(self._lane(producer) for _ in range(LANES))
+            await _all_or_none(self._keep(place), *(self._lane(producer) for _ in range(lanes)))
         finally:
             self.active = False
             await _close(producer)
 
+    async def _keep(self, place: asyncpg.Connection) -> None:
+        """See that the place is still ours; raises as soon as its connection is known to be lost."""
+        lost = asyncio.Event()
+        place.add_termination_listener(lambda _: lost.set())
+        while not self._stop.is_set():
+            await _any(KEEP_SECONDS, self._stop, lost)
+            await place.execute("SELECT 1", timeout=5)
+
     async def _lane(self, producer: AIOKafkaProducer) -> None:
         connection = await self._database.connect()
         try:
+            await connection.execute(f"SET idle_in_transaction_session_timeout = '{HUNG_SECONDS}s'", timeout=5)
+            await connection.execute("SELECT pg_advisory_lock_shared($1)", LANES_LOCK, timeout=5)
             while not self._stop.is_set():
-                if self._place_connection.is_closed():
-                    raise asyncpg.InterfaceError("the connection that holds the relay's lock is gone")
                 self._rung.clear()
                 if await self._pass(producer, connection) == 0:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(_first(self._rung, self._stop), SWEEP_SECONDS)
+                    await _any(SWEEP_SECONDS, self._rung, self._stop)
         finally:
             connection.terminate()
 
     async def _pass(self, producer: AIOKafkaProducer, connection: asyncpg.Connection) -> int:
+        """Send one batch and mark it; how many rows were there."""
+        again = False
         async with connection.transaction():
             async with self._fetching:
-                rows = await connection.fetch(FETCH, self._rows, timeout=10)
+                limit = 1 if self._suspect_up_to else BATCH_ROWS
+                rows = await connection.fetch(FETCH, limit, timeout=10)
                 acks, refused = await self._enqueue(producer, rows)
+            last = rows[-1]["id"] if rows else self._suspect_up_to
             try:
-                await self._acknowledged(acks, connection)
-            except MessageSizeTooLargeError as problem:
-                if len(acks) > 1:
-                    self._rows = 1  # the broker refused a batch: begin again row by row, to find the one it is
+                await acks.all_arrived()
+            except TooLarge as problem:
+                if limit > 1:
+                    self._suspect_up_to = max(last, self._suspect_up_to)
                     raise
-                row = rows[0]
-                refused.append((row["id"], row["topic"], row["key"], type(problem).__name__))
-            for row_id, topic, _key, why in refused:
-                await connection.execute(MARK_REFUSED, row_id, why, timeout=10)
-                _log.error("outbox_row_refused", row=row_id, topic=topic, cause=why)
-        self._held.difference_update((topic, key) for _, topic, key, _ in refused)
-        self._rows = BATCH_ROWS
+                refused.append((rows[0], type(problem).__name__))
+                again = True  # the broker saw no record of that sequence number, so this producer is of no more use
+            else:
+                await connection.execute(MARK_SENT, acks.row_ids, timeout=10)
+                metrics.relayed.inc(len(acks.row_ids))
+            for row, why in refused:
+                await connection.execute(MARK_REFUSED, row["id"], why, timeout=10)
+                _log.error("outbox_row_refused", row=row["id"], topic=row["topic"], cause=why)
+        self._moved = True
+        self._held.difference_update((row["topic"], row["key"]) for row, _ in refused)
+        if self._suspect_up_to and last >= self._suspect_up_to:
+            self._suspect_up_to, again = 0, True  # back to two lanes
+        if again:
+            raise BeginAgain
         return len(rows)
 
-    async def _enqueue(self, producer: AIOKafkaProducer, rows: list[asyncpg.Record]) -> tuple[list[Ack], list[Refused]]:
-        acks: list[Ack] = []
-        refused: list[Refused] = []
+    async def _enqueue(
+        self, producer: AIOKafkaProducer, rows: list[asyncpg.Record]
+    ) -> tuple["Acks", list[tuple[asyncpg.Record, str]]]:
+        acks, refused = Acks(producer), []
         async with asyncio.timeout(KAFKA_SECONDS):
-            for row_id, topic, key, headers, value in rows:
+            for row in rows:
+                row_id, topic, key, headers, value = row
                 if (topic, key) in self._held:
                     continue
                 encoded = [(name, text.encode()) for name, text in json.loads(headers).items()]
                 try:
-                    ack = await producer.send(topic, value, key=key.encode(), headers=encoded)
-                except MessageSizeTooLargeError as problem:
+                    acks.expect(row_id, await producer.send(topic, value, key=key.encode(), headers=encoded))
+                except MessageSizeTooLargeError as problem:  # the client itself refuses it; nothing was enqueued
                     self._held.add((topic, key))
-                    refused.append((row_id, topic, key, type(problem).__name__))
-                else:
-                    acks.append((row_id, ack))
+                    refused.append((row, type(problem).__name__))
         return acks, refused
 
-    async def _acknowledged(self, acks: Sequence[Ack], connection: asyncpg.Connection) -> None:
-        if not acks:
-            return
-        done, waiting = await asyncio.wait([ack for _, ack in acks], timeout=KAFKA_SECONDS)
-        if waiting:
-            raise TimeoutError("no acknowledgement from Kafka")
-        for ack in done:
-            ack.result()
-        await connection.execute(MARK_SENT, [row_id for row_id, _ in acks], timeout=10)
-        metrics.relayed.inc(len(acks))
+
+class Acks:
+    """The acknowledgements of a batch. The first failure halts the producer at once.
+
+    Not only its own lane: a new producer's first batch of a partition may have any sequence number, so the broker would
+    take what follows a failed batch, and the order of its keys would be lost.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self.row_ids: list[int] = []
+        self._producer = producer
+        self._waiting = 0
+        self._problem: BaseException | None = None
+        self._settled = asyncio.Event()
+
+    def expect(self, row_id: int, ack: "asyncio.Future[RecordMetadata]") -> None:
+        self.row_ids.append(row_id)
+        self._waiting += 1
+        ack.add_done_callback(self._arrived)
+
+    def _arrived(self, ack: "asyncio.Future[RecordMetadata]") -> None:
+        self._waiting -= 1
+        problem = TimeoutError() if ack.cancelled() else ack.exception()
+        if problem is not None:
+            _halt(self._producer)
+            self._problem = self._problem or problem
+        if problem is not None or self._waiting == 0:
+            self._settled.set()
+
+    async def all_arrived(self) -> None:
+        while self._waiting and self._problem is None:
+            self._settled.clear()
+            await asyncio.wait_for(self._settled.wait(), KAFKA_SECONDS)
+        if self._problem is not None:
+            raise self._problem
 
 
-async def _first(*events: asyncio.Event) -> None:
+async def _any(seconds: float, *events: asyncio.Event) -> bool:
+    """Wait for one of the events; False when none came in time."""
     waits = [asyncio.create_task(event.wait()) for event in events]
     try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
     finally:
         for wait in waits:
             wait.cancel()
 
 
-async def _all_or_none(lanes: Iterable[Coroutine[None, None, None]]) -> None:
-    """Run the lanes; the first to fail stops the others at once, so that none sends past its failure."""
-    tasks = [asyncio.create_task(lane) for lane in lanes]
+async def _all_or_none(*works: Coroutine[None, None, None]) -> None:
+    """Run them together; the first to fail stops the others at once, so that none sends past its failure."""
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         await asyncio.gather(*tasks)
     finally:
@@ -195,10 +254,16 @@ async def _all_or_none(lanes: Iterable[Coroutine[None, None, None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _halt(producer: AIOKafkaProducer) -> None:
+    """Let nothing more go out."""
+    if producer._sender is not None and producer._sender.sender_task is not None:
+        producer._sender.sender_task.cancel()
+
+
 async def _close(producer: AIOKafkaProducer) -> None:
     """Close without flushing: `stop()` alone would wait for ever for a broker that is away."""
-    sender = producer._sender
-    if sender is not None and sender.sender_task is not None:
-        sender.sender_task.cancel()
+    _halt(producer)
+    with suppress(Exception):
+        await asyncio.wait_for(producer.client.close(), 3)  # what is under way fails at once
     with suppress(Exception):
         await asyncio.wait_for(producer.stop(), 3)

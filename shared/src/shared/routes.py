@@ -3,18 +3,20 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from shared.bearer import authenticate, signed_in
-from shared.problems import InvalidJson, Unavailable
+from shared.problems import InvalidJson, NotFound, Unavailable
 
 WAITING_SECONDS = 25.0
 """The time to answer for routes that take `?wait`."""
 
+T = TypeVar("T")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -23,23 +25,41 @@ class Route(APIRoute):
 
     def get_route_handler(self) -> Handler:
         endpoint = super().get_route_handler()
-        guarded = any(dependency.call is signed_in for dependency in self.dependant.dependencies)
+        guarded = _needs(self.dependant, signed_in)
         has_body = self.body_field is not None
         waits = any(parameter.name == "wait" for parameter in self.dependant.query_params)
 
         async def checked(request: Request) -> Response:
             settings = request.app.state.settings
-            try:
-                async with asyncio.timeout(WAITING_SECONDS if waits else settings.request_seconds):
-                    if guarded:
-                        request.state.who = await authenticate(request)
-                    if has_body:
-                        await _read_json(request, settings.max_body_bytes, settings.request_seconds)
-                    return await endpoint(request)
-            except TimeoutError:
-                raise Unavailable from None
+            _refuse_nul(request)
+            if guarded:
+                request.state.who = await _in_time(authenticate(request), settings.request_seconds)
+            if has_body:
+                await _read_json(request, settings.max_body_bytes, settings.request_seconds)
+            return await _in_time(endpoint(request), WAITING_SECONDS if waits else settings.request_seconds)
 
         return checked
+
+
+async def _in_time(work: Coroutine[Any, Any, T], seconds: float) -> T:
+    """What takes longer, or waited in vain for something outside, is a 503."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await work
+    except TimeoutError:
+        raise Unavailable from None
+
+
+def _needs(dependant: Dependant, call: Callable[..., Any]) -> bool:
+    return any(one.call is call or _needs(one, call) for one in dependant.dependencies)
+
+
+def _refuse_nul(request: Request) -> None:
+    """No text here may hold NUL: PostgreSQL's cannot, and it is no one's name, number or id."""
+    if "\x00" in request.scope["path"]:
+        raise NotFound
+    if b"%00" in request.scope["query_string"]:
+        raise HTTPException(400)
 
 
 async def _read_json(request: Request, limit: int, seconds: float) -> None:
@@ -61,9 +81,25 @@ async def _read_json(request: Request, limit: int, seconds: float) -> None:
         raise HTTPException(408, headers={"Connection": "close"}) from None
     request._body = b"".join(chunks)
     try:
-        json.loads(request._body)
+        parsed = json.loads(request._body, parse_constant=_not_json)
+        if b"\\u0000" in request._body and "\x00" in _texts(parsed):
+            raise InvalidJson
     except (ValueError, RecursionError):
         raise InvalidJson from None
+
+
+def _not_json(name: str) -> None:
+    """NaN and Infinity, which Python's parser would take."""
+    raise ValueError(name)
+
+
+def _texts(parsed: Any) -> str:
+    """Every name and text of the document, one after another."""
+    if isinstance(parsed, dict):
+        return "".join(name + _texts(value) for name, value in parsed.items())
+    if isinstance(parsed, list):
+        return "".join(map(_texts, parsed))
+    return parsed if isinstance(parsed, str) else ""
 
 
 def router(**arguments: Any) -> APIRouter:

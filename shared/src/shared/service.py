@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from shared import health
-from shared.database import Database, heads
+from shared.database import Database, Schema
 from shared.http import create_app
 from shared.inbox import Heard
 from shared.keys import PrivateKeys, PublicKeys
@@ -59,7 +59,7 @@ class Service:
 
     def app(self, kernel: Kernel, wired: Any) -> FastAPI:
         needed = {
-            "database": health.database_check(kernel.database, heads(self.package)),
+            "database": health.database_check(kernel.database, Schema.of(self.package)),
             **self.needed(wired),
         }
         return create_app(
@@ -76,7 +76,7 @@ class Service:
 
     def worker_app(self, kernel: Kernel) -> FastAPI:
         """Health and metrics of a separate worker."""
-        needed = {"database": health.database_check(kernel.database, heads(self.package))}
+        needed = {"database": health.database_check(kernel.database, Schema.of(self.package))}
         state = {
             "database": kernel.database,
             "needed": needed,

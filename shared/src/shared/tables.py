@@ -99,8 +99,8 @@ class DeadLetter(SQLModel, table=True):
     key: str
     type: str
     event_id: UUID
-    headers: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
-    """Name and base64 of the value, so that any bytes come back as they were."""
+    headers: list[list[str | None]] = Field(sa_column=Column(JSONB, nullable=False))
+    """Name and base64 of the value (or null), so that any bytes come back as they were."""
     value: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
     cause: str
     parked_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))

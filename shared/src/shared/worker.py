@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Coroutine, Iterator, Sequence
@@ -27,6 +28,10 @@ STUCK_SECONDS = 60.0
 _log = logger(__name__)
 
 
+class PortTaken(Exception):
+    """The address on which HTTP was to be answered cannot be had."""
+
+
 class Server(uvicorn.Server):
     """uvicorn without its signal handlers: the program has one place that hears SIGTERM."""
 
@@ -38,8 +43,6 @@ class Server(uvicorn.Server):
 async def serve_http(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None:
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         http="httptools",
         log_config=None,
         access_log=False,
@@ -49,8 +52,14 @@ async def serve_http(app: FastAPI, host: str, port: int, stop: asyncio.Event) ->
         timeout_keep_alive=20,
         timeout_graceful_shutdown=5,
     )
+    try:
+        bound = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512
+        )
+    except OSError as problem:
+        raise PortTaken(f"{host}:{port} cannot be listened on: {problem.strerror}") from None
     server = Server(config)
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve([bound]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True

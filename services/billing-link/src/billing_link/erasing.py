@@ -21,7 +21,7 @@ async def erase_user(session: AsyncSession, user_id: UUID) -> None:
     user = {"id": user_id}
     await session.execute(text("INSERT INTO erased_holders (user_id) VALUES (:id) ON CONFLICT DO NOTHING"), user)
     await session.execute(text("DELETE FROM link_wishes WHERE user_id = :id"), user)
-    pass
+    await session.execute(text("DELETE FROM link_requests WHERE user_id = :id"), user)
     await session.execute(
         text("DELETE FROM link_attempts WHERE subject = 'user' AND key = CAST(:id AS text)"), {"id": str(user_id)}
     )

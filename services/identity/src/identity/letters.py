@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from uuid import UUID
 
-from sqlalchemy import exc, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
@@ -20,6 +20,7 @@ from shared.contracts.identity import (
     PasswordRecoveryRequested,
     PasswordRecoverySecrets,
 )
+from shared.delivering import is_transient
 from shared.logging import logger
 from shared.outbox import publish
 
@@ -68,10 +69,22 @@ async def decide_until_stopped(wired: Wired, stop: asyncio.Event) -> None:
         try:
             while await decide_next(wired) and not stop.is_set():
                 pass
-        except (exc.SQLAlchemyError, OSError, TimeoutError) as problem:
-            _log.warning("letters_wait_for_database", cause=type(problem).__name__)
+        except Exception as problem:  # one request that cannot be decided must not hold up the others
+            if is_transient(problem):
+                _log.warning("letters_wait_for_database", cause=type(problem).__name__)
+            else:
+                _log.error("letter_request_given_up", cause=type(problem).__name__)
+                await _give_up_oldest(wired)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+
+
+async def _give_up_oldest(wired: Wired) -> None:
+    oldest = "SELECT id FROM letter_requests WHERE decided_at IS NULL ORDER BY created_at LIMIT 1"
+    async with wired.database.transaction() as session:
+        await session.execute(
+            text(f"UPDATE letter_requests SET decided_at = now(), encrypted_subject = NULL WHERE id = ({oldest})")
+        )
 
 
 async def decide_next(wired: Wired) -> bool:

@@ -121,8 +121,9 @@ class SessionEnded(Refusal):
 
 
 def login_key(login: str) -> str:
-    """The form in which logins are compared: NFKC, then case folding."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", login).casefold())
+    """The form in which logins are compared: NFKC, then case folding. A NUL, which no row can hold, matches nobody."""
+    folded = unicodedata.normalize("NFKC", login).casefold()
+    return unicodedata.normalize("NFKC", folded).replace("\x00", "\ufffd")
 
 
 def is_account_number(key: str, digits: Collection[int]) -> bool:

@@ -1,0 +1,32 @@
+"""The program `portal`: `api` and `serve` are one and the same, since it hears and says no events."""
+
+import typer
+
+from portal import main
+from portal.settings import PortalSettings
+from shared.program import start
+from shared.settings import load
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def api() -> None:
+    """Serve the pages."""
+    settings = load(PortalSettings)
+    start(settings)
+    main.run(settings)
+
+
+@app.command()
+def serve() -> None:
+    """The same as `api`."""
+    api()
+
+
+def run() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    run()
