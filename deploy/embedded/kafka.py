@@ -93,7 +93,7 @@ class Kafka:
                 host=HOST, port=self.port, controller_port=self.controller_port, data=self.folder / "data"
             )
         )
-        program: list[str | Path] = [java, *JAVA_OPTIONS, "-cp", ":".join(map(str, jars))]
+        program: list[str | Path] = [java, *JAVA_OPTIONS, "-cp", jars[0].parent / "*"]
         if not (self.folder / "data" / "meta.properties").exists():
             await asyncio.to_thread(self._format, program, properties)
         self.child.command = [*program, "kafka.Kafka", properties]

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ from uuid_utils.compat import uuid7
 from notifier import delivering
 from notifier.main import service
 from shared.contracts.notifier import NotificationFailed, NotificationSent
+from shared.service import Loop
 from tests.kit import Running, eventually
 from tests.notifier import facts
 from tests.notifier.outside import Gateway, MailHost
@@ -193,13 +196,19 @@ async def died_while_handing_over(running: Running, channel: Any) -> None:
 
 
 async def run_until_ended(running: Running, count: int = 1) -> list[Any]:
-    stop = asyncio.Event()
-    loops = [asyncio.create_task(loop(running.wired, stop)) for loop in service.loops]
-    try:
+    async with working(running, service.loops):
         return await facts.ended(running, count)
+
+
+@asynccontextmanager
+async def working(running: Running, loops: Sequence[Loop]) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(loop(running.wired, stop)) for loop in loops]
+    try:
+        yield
     finally:
         stop.set()
-        await asyncio.gather(*loops)
+        await asyncio.gather(*tasks)
 
 
 async def test_security_letter_whose_worker_died_over_it_is_unknown(notifier: Running, mail: MailHost) -> None:
@@ -250,12 +259,9 @@ async def test_letter_whose_worker_died_before_it_is_simply_sent(notifier: Runni
 async def test_two_workers_hand_each_letter_over_once(notifier: Running, mail: MailHost) -> None:
     users = [uuid7() for _ in range(30)]
     await notifier.hears(*(facts.confirmation(user, f"u{n}@mail.ru") for n, user in enumerate(users)))
-    stop = asyncio.Event()
 
-    workers = [asyncio.create_task(service.loops[0](notifier.wired, stop)) for _ in range(2)]
-    await facts.ended(notifier, 30)
-    stop.set()
-    await asyncio.gather(*workers)
+    async with working(notifier, [service.loops[0]] * 2):
+        await facts.ended(notifier, 30)
 
     assert sorted(to for (to,) in mail.recipients) == sorted(f"u{n}@mail.ru" for n in range(30))
     assert len(await notifier.said(NotificationSent)) == 30
@@ -297,14 +303,10 @@ async def test_erased_while_it_is_on_its_way_ends_quietly(notifier: Running) -> 
 
 async def test_stopping_waits_for_what_is_on_its_way(notifier: Running, mail: MailHost) -> None:
     mail.after_message = "stall"
-    stop = asyncio.Event()
-    loop = asyncio.create_task(service.loops[0](notifier.wired, stop))
     await notifier.hears(facts.recovery(uuid7()))
-    await eventually(lambda: _true(mail.taken))
 
-    stop.set()
-    async with asyncio.timeout(6):
-        await loop
+    async with asyncio.timeout(8), working(notifier, [service.loops[0]]):
+        await eventually(lambda: _true(mail.taken))
 
     open_attempts = await notifier.rows("SELECT 1 FROM attempts WHERE outcome IS NULL")
     assert len(open_attempts) == 1

@@ -80,6 +80,7 @@ async def sessions_ended(session: AsyncSession, event: SessionsEnded, _wired: ob
 async def end_sessions(session: AsyncSession, session_ids: list[UUID]) -> None:
     statement = text(
         "INSERT INTO ended_sessions (session_id, until)"
-        " SELECT id, now() + make_interval(secs => :seconds) FROM unnest(CAST(:ids AS uuid[])) AS id ON CONFLICT DO NOTHING"
+        " SELECT id, now() + make_interval(secs => :seconds) FROM unnest(CAST(:ids AS uuid[])) AS id"
+        " ON CONFLICT DO NOTHING"
     )
     await session.execute(statement, {"ids": session_ids, "seconds": ACCESS_SECONDS + 60})

@@ -65,7 +65,7 @@ class Database:
                 self.doorbell.ring()
 
     async def connect(self) -> asyncpg.Connection:
-        """A connection outside the pool, for LISTEN, COPY and locks that outlive a transaction; the caller closes it."""
+        """A connection outside the pool, for LISTEN, COPY and locks that outlive a transaction; the caller ends it."""
         return await asyncpg.connect(
             self.dsn,
             timeout=5,

@@ -63,13 +63,14 @@ class Reader:
     async def deliver(self, delivery: Delivery) -> None:
         """Handle or park every letter of the batch; raises only what `is_transient`."""
         if not delivery.letters:
-            return None
+            return
         if delivery.tries == 0:
             delivery.tries = await self._count(delivery.letters[0], alone=False)
             delivery.one_by_one = delivery.tries > 1  # its marker was found: a process died over this batch
         if not delivery.one_by_one:
             try:
-                return await self._together(delivery)
+                await self._together(delivery)
+                return
             except Exception as problem:
                 if is_transient(problem):
                     raise
@@ -146,15 +147,18 @@ class Reader:
     async def _count(self, letter: Letter, *, alone: bool) -> int:
         """Write or find the marker, in a transaction of its own, before anything is handled."""
         statement = text(
-            "INSERT INTO deliveries (topic, partition, position, alone, tries) VALUES (:topic, :partition, :position, :alone, 1)"
-            " ON CONFLICT (topic, partition, position, alone) DO UPDATE SET tries = deliveries.tries + 1 RETURNING tries"
+            "INSERT INTO deliveries (topic, partition, position, alone, tries)"
+            " VALUES (:topic, :partition, :position, :alone, 1)"
+            " ON CONFLICT (topic, partition, position, alone) DO UPDATE SET tries = deliveries.tries + 1"
+            " RETURNING tries"
         )
         async with self.database.transaction() as session:
             return int((await session.execute(statement, _position(letter, alone))).scalar_one())
 
     async def _forget(self, session: AsyncSession, letter: Letter, *, alone: bool) -> None:
         statement = text(
-            "DELETE FROM deliveries WHERE topic = :topic AND partition = :partition AND position = :position AND alone = :alone"
+            "DELETE FROM deliveries"
+            " WHERE topic = :topic AND partition = :partition AND position = :position AND alone = :alone"
         )
         await session.execute(statement, _position(letter, alone))
 

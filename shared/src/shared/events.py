@@ -22,7 +22,7 @@ REGISTRY: dict[str, type["Event"]] = {}
 class Event(BaseModel):
     """A fact in the past tense. `type`, `topic` and the key's field belong to the class, `id` and `time` to the fact.
 
-    `sealed` is the JWE that only the notifier can open: `encode` sets it on the wire, `decode` gives it back as it came.
+    `sealed` is the JWE that only the notifier can open: `encode` writes it, `decode` gives it back as it came.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -54,7 +54,7 @@ def create_app(settings: HttpSettings, package: str, routers: Sequence[APIRouter
 
 
 class Observed:
-    """Takes over or makes the request's id and trace, names them in the answer and in one log line; answers failures."""
+    """Takes over or makes the request's id and trace, names them in the answer and in one log line; answers bugs."""
 
     def __init__(self, app: ASGIApp, renderer: Renderer) -> None:
         self._app = app

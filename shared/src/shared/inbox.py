@@ -128,7 +128,8 @@ async def remember(session: AsyncSession, letters: Sequence[Letter]) -> set[UUID
     if not letters:
         return set()
     statement = text(
-        "INSERT INTO inbox (event_id) SELECT DISTINCT unnest(CAST(:ids AS uuid[])) ORDER BY 1 ON CONFLICT DO NOTHING RETURNING event_id"
+        "INSERT INTO inbox (event_id) SELECT DISTINCT unnest(CAST(:ids AS uuid[])) ORDER BY 1"
+        " ON CONFLICT DO NOTHING RETURNING event_id"
     )
     return set((await session.execute(statement, {"ids": [letter.event_id for letter in letters]})).scalars())
 

@@ -101,7 +101,7 @@ class PrivateKeys:
         return hmac.new(secret, message, hashlib.sha256).digest()
 
     def encrypt(self, purpose: str, plaintext: bytes, bound_to: str) -> str:
-        """AES-256-GCM under the purpose's current key, which the text names; `bound_to` must be given again to open it."""
+        """AES-256-GCM under the purpose's current key, which the text names; `bound_to` is needed again to open it."""
         kid, secret = self.secret(purpose)
         nonce = secrets.token_bytes(12)
         return f"{kid}:{(nonce + _aes(secret, purpose).encrypt(nonce, plaintext, bound_to.encode())).hex()}"

@@ -64,8 +64,10 @@ _TELLING = (TypeError, AttributeError, NameError, ImportError, RecursionError)
 
 
 def trace(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """An exception as kinds and places. Its text stands only where it cannot hold what was being worked on: a database's
-    or a validator's error quotes values."""
+    """An exception as kinds and places. Its text stands only where it cannot hold what was being worked on.
+
+    A database's or a validator's error quotes values.
+    """
     found = event.pop("exc_info", None)
     problem = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
     lines: list[str] = []

@@ -111,7 +111,6 @@ async def _carry_out(session: AsyncSession, request: LinkRequest, decision: Deci
     """Write the decision, erase the amount and say what came of it; only whoever finds the request pending does."""
     status = "linked" if decision.refusal is None else "refused"
     change = {"id": request.id, "status": status, "refusal": decision.refusal}
-    session.expunge(request)
     if await session.scalar(_DECIDE, change) is None:
         return
     if decision.refusal != "not-confirmed":

@@ -1,7 +1,6 @@
 """Delivering: taking due notifications up, handing each over at most as often as it may be, writing down the end."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -128,7 +127,7 @@ async def take_up(database: Database, channel: Channel, count: int) -> list[Due]
     values = {"channel": channel, "count": count, "lease": LEASE, "margin": rules.EXPIRY_MARGIN}
     async with database.transaction() as session:
         rows = (await session.execute(_TAKE_UP, values)).mappings().all()
-    return [Due(**{**row, "kind": rules.Kind(row["kind"]), "details": json.loads(row["details"])}) for row in rows]
+    return [Due(**{**row, "kind": rules.Kind(row["kind"])}) for row in rows]
 
 
 async def deliver(database: Database, due: Due, hand_over: HandOver) -> None:

@@ -122,6 +122,6 @@ service = Service(
     wire=wire,
     routers=(router,),
     heard=HEARD,
-    expired=EXPIRED,
+    expired=lambda _settings: EXPIRED,
     loops=(deliver_mail, deliver_sms, end_waiting),
 )

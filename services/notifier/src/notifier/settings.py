@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
+from email_validator import validate_email
 from pydantic import SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
@@ -54,6 +55,11 @@ class NotifierSettings(ServiceSettings):
         if not self.retailer_name_ru_genitive and self.retailer_name_ru == named:
             return "Энергосбыта"
         return self.retailer_name_ru_genitive or f"«{self.retailer_name_ru}»"
+
+    @field_validator("mail_from", "support_address")
+    @classmethod
+    def _one_address(cls, value: str) -> str:
+        return validate_email(value, check_deliverability=False).normalized
 
     @field_validator("portal_origin")
     @classmethod

@@ -4,11 +4,12 @@ import asyncio
 import importlib
 
 from alembic import context
-from shared.database import MIGRATION_LOCK
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
+
+from shared.database import MIGRATION_LOCK
 
 config = context.config
 package = config.attributes["service_package"]

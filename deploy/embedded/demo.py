@@ -1,0 +1,80 @@
+"""`make demo`: the whole journey on a fresh set of its own, each step printed with what a person sees and its time."""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import httpx2
+
+from deploy.embedded import environment, sample
+from deploy.embedded.journey import STEPS, Journey, StepFailed
+from deploy.embedded.launcher import PROGRAMS, EmbeddedSet
+
+WIDTH = 26
+
+
+async def walk() -> int:
+    """0 only if every step held."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="kabinet-demo-") as folder:
+        print(
+            "Kabinet: PostgreSQL, Redis, Apache Kafka, SMTP and SMS, five programs; on free ports, data thrown away.\n"
+        )
+        async with EmbeddedSet(Path(folder) / "set", free_ports=True) as kabinet:
+            print(f"{'The set answers':{WIDTH}} {time.monotonic() - began:6.2f} s")
+            made = sample.make(Path(folder) / "sample", datetime.now(ZoneInfo("Europe/Moscow")).date())
+            try:
+                await _imports(kabinet, made)
+                await _journey(kabinet, made)
+            except StepFailed as failure:
+                print(f"\nThis step did not hold: {failure}", file=sys.stderr)
+                print(_last_lines(kabinet), file=sys.stderr)
+                return 1
+            _memory(kabinet)
+    print(f"\nEvery step held, in {time.monotonic() - began:.1f} s. `make up` leaves it running.")
+    return 0
+
+
+async def _imports(kabinet: EmbeddedSet, made: sample.Sample) -> None:
+    billing = ("billing-link", "import", "--accounts", made.accounts, "--payments", made.payments)
+    await _step("Import of billing data", lambda: _program(kabinet, *billing))
+    await _step("Import of old users", lambda: _program(kabinet, "identity", "import-legacy", made.legacy_users))
+
+
+async def _journey(kabinet: EmbeddedSet, made: sample.Sample) -> None:
+    async with httpx2.AsyncClient(timeout=30, headers={"Accept-Language": "ru"}) as http:
+        person = Journey(kabinet, made, http)
+        for title, step in STEPS:
+            await _step(title, lambda step=step: step(person))  # type: ignore[misc]
+
+
+async def _step(title: str, act: Callable[[], Awaitable[str]]) -> None:
+    began = time.monotonic()
+    seen = await act()
+    print(f"{title:{WIDTH}} {time.monotonic() - began:6.2f} s  {seen}")
+
+
+async def _program(kabinet: EmbeddedSet, service: str, *arguments: str | Path) -> str:
+    """A command of a service, with its progress bar on this terminal."""
+    env = environment.for_service(service, kabinet.env)
+    process = await asyncio.create_subprocess_exec(PROGRAMS / service, *arguments, env=env)
+    if code := await process.wait():
+        raise StepFailed(f"`{service} {arguments[0]}` ended with {code}")
+    return "done"
+
+
+def _memory(kabinet: EmbeddedSet) -> None:
+    processes = kabinet.processes()
+    told = ", ".join(f"{process.name} {process.pss:.0f}" for process in processes)
+    print(f"\nMemory: {sum(process.pss for process in processes):.0f} MiB in all: {told}")
+
+
+def _last_lines(kabinet: EmbeddedSet) -> str:
+    """The end of each service's log; it holds nothing personal."""
+    logs = sorted((kabinet.folder / "logs").glob("*.log"))
+    return "\n".join(f"--- {log.stem}\n" + "".join(log.open(errors="replace").readlines()[-8:]) for log in logs)

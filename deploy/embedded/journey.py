@@ -1,0 +1,269 @@
+"""A customer's whole journey over HTTP, against a running set: each step acts, checks, and says what a person sees."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import httpx2
+
+from deploy.embedded.launcher import EmbeddedSet
+from deploy.embedded.sample import OldLogin, Payment, Sample
+from shared.contacts import mask_email, mask_phone
+
+PASSWORD, NEW_PASSWORD = "синий трамвай едет в депо", "зелёный автобус стоит у дома"
+DEADLINE_SECONDS = 20.0
+T = TypeVar("T")
+
+
+class StepFailed(Exception):
+    """A step did not hold; the text says what came instead."""
+
+
+@dataclass
+class Journey:
+    """One person on the way through; what a step learns is kept for the next."""
+
+    kabinet: EmbeddedSet
+    sample: Sample
+    http: httpx2.AsyncClient
+    login: str = "petrova"
+    email: str = "petrova@example.org"
+    phone: str = "+79123456789"
+    code_id: str = ""
+    phone_proof: str = ""
+    tokens: dict[str, Any] = field(default_factory=dict)
+
+    async def call(
+        self, method: str, service: str, path: str, expected: int, body: Any = None, token: str | None = None
+    ) -> httpx2.Response:
+        """One call; any other status than the expected one fails the step."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        answer = await self.http.request(method, f"{self.kabinet.urls[service]}{path}", json=body, headers=headers)
+        if answer.status_code != expected:
+            raise StepFailed(f"{method} {service}{path} answered {answer.status_code}, not {expected}: {answer.text}")
+        return answer
+
+    async def message(self, to: str, channel: str, containing: str, after: int = 0) -> dict[str, Any]:
+        """The newest message to somebody that holds the text, once there are more than `after` of them."""
+
+        async def arrived() -> dict[str, Any] | None:
+            answer = await self.http.get(
+                f"{self.kabinet.mailbox_url}/api/messages", params={"to": to, "channel": channel}
+            )
+            items = [one for one in answer.json()["items"] if containing in f"{one['subject']} {one['text']}"]
+            return items[0] if len(items) > after else None
+
+        return await until(arrived, f"{channel} to {to} with “{containing}”")
+
+    async def sign_in(self, login: str, password: str, expected: int = 201) -> dict[str, Any]:
+        body = {"login": login, "password": password}
+        answered: dict[str, Any] = (await self.call("POST", "identity", "/v1/sessions", expected, body)).json()
+        return answered
+
+    async def link(self, payment: Payment, amount: str | None = None) -> tuple[dict[str, Any], float]:
+        """Ask for an account; the decided request, seen by one waiting call, and the seconds that it took."""
+        body = {"account_number": payment.account_number, "amount": amount or payment.amount}
+        asked = await self.call("POST", "billing-link", "/v1/link-requests", 202, body, self.tokens["access_token"])
+        began = time.monotonic()
+        path = f"{asked.headers['location']}?wait=20"
+        seen = await self.call("GET", "billing-link", path, 200, token=self.tokens["access_token"])
+        return seen.json(), time.monotonic() - began
+
+    async def accounts(self) -> list[dict[str, Any]]:
+        token = self.tokens["access_token"]
+        found: list[dict[str, Any]] = (await self.call("GET", "billing-link", "/v1/accounts", 200, token=token)).json()[
+            "items"
+        ]
+        return found
+
+    async def ask_code(self, phone: str) -> str:
+        body = {"phone": phone, "purpose": "registration"}
+        return str((await self.call("POST", "verification", "/v1/codes", 202, body)).json()["id"])
+
+    async def code_from_sms(self, phone: str, after: int = 0) -> str:
+        sms = await self.message(phone, "sms", "#", after)
+        return str(sms["text"]).rpartition("#")[2].strip()
+
+
+async def until(condition: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """Ask until the condition gives something, or fail the step."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (found := await condition()) is None:
+        if time.monotonic() > deadline:
+            raise StepFailed(f"not within {DEADLINE_SECONDS:.0f} s: {what}")
+        await asyncio.sleep(0.05)
+    return found
+
+
+def token_in(letter: dict[str, Any], kind: str) -> str:
+    """The token of the link in a letter: `/c/…` confirms, `/r/…` recovers."""
+    found = re.search(rf"/{kind}/([\w-]+)", letter["text"])
+    if found is None:
+        raise StepFailed(f"the letter “{letter['subject']}” holds no link")
+    return found[1]
+
+
+def same(found: object, expected: object, what: str) -> None:
+    if found != expected:
+        raise StepFailed(f"{what}: {found!r}, not {expected!r}")
+
+
+async def get_code(j: Journey) -> str:
+    j.code_id = await j.ask_code("8 912 345-67-89")
+    code = await j.code_from_sms(j.phone)
+    body = {"code": code}
+    proof = await j.call("POST", "verification", f"/v1/codes/{j.code_id}/check", 200, body)
+    j.phone_proof = proof.json()["phone_proof"]
+    return f"SMS to {mask_phone(j.phone)}: a code of {len(code)} digits; it was right"
+
+
+async def register(j: Journey) -> str:
+    form = {"login": j.login, "password": PASSWORD, "password_confirmation": PASSWORD}
+    form |= {"email": j.email, "phone": "8 912 345-67-89", "phone_proof": j.phone_proof}
+    answer = await j.call("POST", "identity", "/v1/registrations", 201, form)
+    return f"login {j.login}; a letter goes to {answer.json()['email']}"
+
+
+async def login_waits_for_confirmation(j: Journey) -> str:
+    refused = await j.sign_in(j.login, PASSWORD, 403)
+    same(refused["code"], "email-not-confirmed", "the refusal")
+    return str(refused["detail"])
+
+
+async def confirm_email(j: Journey) -> str:
+    letter = await j.message(j.email, "email", "/c/")
+    body = {"token": token_in(letter, "c")}
+    await j.call("POST", "identity", "/v1/email-confirmations", 200, body)
+    return f"letter “{letter['subject']}”: the button was pressed"
+
+
+async def login(j: Journey) -> str:
+    j.tokens = await j.sign_in(j.login, PASSWORD)
+    me = await j.call("GET", "identity", "/v1/me", 200, token=j.tokens["access_token"])
+    return f"{me.json()['login']}, {mask_email(me.json()['email'])}, {mask_phone(me.json()['phone'])}"
+
+
+async def wrong_amount(j: Journey) -> str:
+    seen, _seconds = await j.link(j.sample.wrong)
+    same((seen["status"], seen["refusal"]), ("refused", "not-confirmed"), "the request")
+    return f"account {seen['account_number']}: not confirmed"
+
+
+async def right_amount(j: Journey) -> str:
+    seen, seconds = await j.link(j.sample.links)
+    same(seen["status"], "linked", "the request")
+    return f"account {seen['account_number']} is linked; one waiting call saw it after {seconds:.2f} s"
+
+
+async def comma_amount(j: Journey) -> str:
+    payment = j.sample.links_with_comma
+    same("," in payment.amount, True, "the sample's comma")
+    seen, _seconds = await j.link(payment)
+    same(seen["status"], "linked", "the request")
+    same(len(await j.accounts()), 2, "accounts")
+    return f"account {seen['account_number']} by {payment.amount}; two accounts in the list"
+
+
+async def rename(j: Journey) -> str:
+    path = f"/v1/accounts/{j.sample.links_with_comma.account_number}"
+    await j.call("PATCH", "billing-link", path, 200, {"alias": "Дача"}, j.tokens["access_token"])
+    [named] = [one for one in await j.accounts() if one["alias"] == "Дача"]
+    return f"account {named['account_number']} is called {named['alias']}, {named['address']}"
+
+
+async def log_out(j: Journey) -> str:
+    token = j.tokens["access_token"]
+    await j.call("DELETE", "identity", "/v1/sessions/current", 204, token=token)
+    await j.call("GET", "identity", "/v1/me", 401, token=token)
+    began = time.monotonic()
+
+    async def refused() -> bool | None:
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = await j.http.get(f"{j.kabinet.urls['billing-link']}/v1/accounts", headers=headers)
+        return answer.status_code == 401 or None
+
+    await until(refused, "the session's end in billing-link")
+    return f"the session is refused at once here, in the other services after {time.monotonic() - began:.2f} s"
+
+
+async def recover(j: Journey) -> str:
+    body: dict[str, str] = {"login_or_email": j.email}
+    await j.call("POST", "identity", "/v1/password-recoveries", 202, body)
+    letter = await j.message(j.email, "email", "/r/")
+    body = {"token": token_in(letter, "r"), "password": NEW_PASSWORD, "password_confirmation": NEW_PASSWORD}
+    await j.call("POST", "identity", "/v1/password-resets", 204, body)
+    await j.sign_in(j.login, PASSWORD, 401)
+    j.tokens = await j.sign_in(j.login, NEW_PASSWORD)
+    return f"letter “{letter['subject']}”: a new password is set, the old one is dead"
+
+
+async def old_login(j: Journey) -> str:
+    old = j.sample.old_login_with_email
+    j.tokens = await j.sign_in(old.login, old.password)
+
+    async def linked() -> list[dict[str, Any]] | None:
+        return await j.accounts() or None
+
+    [account] = await until(linked, "the old login's account")
+    same((account["account_number"], account["origin"]), (old.login, "migrated"), "the account")
+    return f"{old.login} came in with the old password; account {account['account_number']} is there"
+
+
+async def old_login_without_email(j: Journey) -> str:
+    old: OldLogin = j.sample.old_login_without_email
+    asked = await j.sign_in(old.login, old.password, 403)
+    same(asked["code"], "email-required", "the next step")
+    body = {"ticket": asked["ticket"], "email": "semenov@example.org"}
+    answer = await j.call("POST", "identity", "/v1/legacy-sessions", 201, body)
+    j.tokens = answer.json()
+    letter = await j.message("semenov@example.org", "email", "/c/")
+    return f"{old.login} was asked for an address, is in, and has the letter “{letter['subject']}”"
+
+
+async def feedback(j: Journey) -> str:
+    body = {"name": "Анна Петрова", "reply_to": j.email, "topic": "login", "message": "Не приходит письмо, помогите."}
+    answer = await j.call("POST", "notifier", "/v1/feedback", 202, body)
+    reference = answer.json()["reference"]
+    letter = await j.message(j.kabinet.env["NOTIFIER_SUPPORT_ADDRESS"], "email", reference)
+    same(letter["reply_to"], j.email, "Reply-To")
+    receipt = await j.message(j.email, "email", reference)
+    same("помогите" in receipt["text"], False, "the sender's words in the receipt")
+    return f"{reference} reached support, who can answer to {mask_email(j.email)}; the sender has a receipt"
+
+
+async def broker_pause(j: Journey) -> str:
+    phone = "+79123450000"
+    await j.kabinet.pause_kafka()
+    try:
+        await j.sign_in(j.login, NEW_PASSWORD)
+        await j.ask_code(phone)
+        ready = await j.call("GET", "verification", "/readyz", 200)
+        same(ready.json()["status"], "degraded", "readiness without a broker")
+    finally:
+        await j.kabinet.resume_kafka()
+    began = time.monotonic()
+    await j.code_from_sms(phone)
+    return f"sign-in worked meanwhile; the code came {time.monotonic() - began:.1f} s after the broker was back"
+
+
+Step = Callable[[Journey], Awaitable[str]]
+STEPS: tuple[tuple[str, Step], ...] = (
+    ("Code by SMS", get_code),
+    ("Registration", register),
+    ("Login before confirmation", login_waits_for_confirmation),
+    ("Confirmation by letter", confirm_email),
+    ("Login", login),
+    ("Wrong amount", wrong_amount),
+    ("Right amount", right_amount),
+    ("Second account, comma", comma_amount),
+    ("Rename", rename),
+    ("Logout", log_out),
+    ("Recovery by letter", recover),
+    ("Old portal's login", old_login),
+    ("Old login without e-mail", old_login_without_email),
+    ("Feedback", feedback),
+    ("Broker stopped and back", broker_pause),
+)

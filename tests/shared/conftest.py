@@ -1,0 +1,45 @@
+"""Desks: services that exist only in a test, on real PostgreSQL and Kafka."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from tests.kit import Databases
+from tests.shared.desk import EFFECTS, Desk, make_topic, open_desk
+
+OpenDesk = Callable[..., Awaitable[Desk]]
+
+
+@pytest.fixture
+async def desk_of(databases: Databases, keys: Path) -> AsyncIterator[OpenDesk]:
+    """`await desk_of(kafka, partitions=4, max_message_bytes="…")`: a desk whose topic is made so; "" is no broker."""
+    async with AsyncExitStack() as stack:
+
+        async def opened(kafka: str, partitions: int = 4, **configuration: str) -> Desk:
+            url = await databases.migrated("verification")  # for the kernel's tables; its own stay unused
+            stack.push_async_callback(databases.drop, url)
+            name = f"desk-{uuid7().hex[-12:]}"
+            desk = await open_desk(name, url, keys, kafka, partitions)
+            stack.push_async_callback(desk.database.close)
+            await _execute(desk, EFFECTS)
+            if kafka:
+                await make_topic(kafka, desk.topic, partitions, **configuration)
+            return desk
+
+        yield opened
+
+
+@pytest.fixture
+async def desk(desk_of: OpenDesk, kafka: str) -> Desk:
+    return await desk_of(kafka)
+
+
+async def _execute(desk: Desk, statement: str) -> None:
+    connection = await desk.database.connect()
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
