@@ -1,4 +1,4 @@
-"""`python -m deploy.embedded up|demo`: what `make up` and `make demo` run."""
+"""`python -m deploy.embedded up|demo|exports`: what `make up`, `make demo` and the gate run."""
 
 import argparse
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from deploy.embedded import up
+from deploy.embedded import demo, exports, up
 from deploy.embedded.children import CannotStart
 from deploy.embedded.launcher import ROOT
 
@@ -38,22 +38,26 @@ async def _until_stopped(work: Coroutine[Any, Any, int]) -> int:
         return 1
 
 
-async def _demo() -> int:
-    from deploy.embedded.demo import walk
-
-    return await walk()
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.embedded", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", help="everything, in the foreground, on the ports of the contract")
     start.add_argument("--folder", type=Path, default=ROOT / "var" / "embedded", help="where its data lives")
     commands.add_parser("demo", help="the whole journey on a fresh set of its own")
+    foreign = commands.add_parser("exports", help="somebody else's exports through the imports, on a fresh set")
+    foreign.add_argument(
+        "files", type=Path, help="folder of accounts.csv, payments.csv, legacy_users.csv and their truth"
+    )
     chosen = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.umask(0o077)
-    work = up.up(chosen.folder) if chosen.command == "up" else _demo()
+    match chosen.command:
+        case "up":
+            work = up.up(chosen.folder)
+        case "demo":
+            work = demo.walk()
+        case _:
+            work = exports.take(chosen.files)
     return asyncio.run(_until_stopped(work))
 
 

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,7 @@ async def walk() -> int:
             print(f"{'The set answers':{WIDTH}} {time.monotonic() - began:6.2f} s")
             made = sample.make(Path(folder) / "sample", datetime.now(ZoneInfo("Europe/Moscow")).date())
             try:
-                await _imports(kabinet, made)
+                await imports(kabinet, made.accounts.parent)
                 await _journey(kabinet, made)
             except StepFailed as failure:
                 print(f"\nThis step did not hold: {failure}", file=sys.stderr)
@@ -40,20 +41,23 @@ async def walk() -> int:
     return 0
 
 
-async def _imports(kabinet: EmbeddedSet, made: sample.Sample) -> None:
-    billing = ("billing-link", "import", "--accounts", made.accounts, "--payments", made.payments)
-    await _step("Import of billing data", lambda: _program(kabinet, *billing))
-    await _step("Import of old users", lambda: _program(kabinet, "identity", "import-legacy", made.legacy_users))
+async def imports(kabinet: EmbeddedSet, folder: Path) -> None:
+    """Both imports of the files in the folder, with their progress."""
+    billing = ("--accounts", folder / "accounts.csv", "--payments", folder / "payments.csv")
+    await step("Import of billing data", partial(_program, kabinet, "billing-link", "import", *billing))
+    old = folder / "legacy_users.csv"
+    await step("Import of old users", partial(_program, kabinet, "identity", "import-legacy", old))
 
 
 async def _journey(kabinet: EmbeddedSet, made: sample.Sample) -> None:
     async with httpx2.AsyncClient(timeout=30, headers={"Accept-Language": "ru"}) as http:
-        person = Journey(kabinet, made, http)
-        for title, step in STEPS:
-            await _step(title, lambda step=step: step(person))  # type: ignore[misc]
+        person = Journey(kabinet=kabinet, sample=made, http=http)
+        for title, act in STEPS:
+            await step(title, partial(act, person))
 
 
-async def _step(title: str, act: Callable[[], Awaitable[str]]) -> None:
+async def step(title: str, act: Callable[[], Awaitable[str]]) -> None:
+    """One line: the step, its time, what a person sees."""
     began = time.monotonic()
     seen = await act()
     print(f"{title:{WIDTH}} {time.monotonic() - began:6.2f} s  {seen}")

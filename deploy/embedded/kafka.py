@@ -111,6 +111,7 @@ class Kafka:
             raise CannotStart(f"Kafka's storage could not be formatted:\n{made.stderr[-2000:]}")
 
     async def ready(self) -> bool:
+        """Whether it answers and leads every partition: after a restart that takes a moment longer."""
         try:
             _, writer = await asyncio.open_connection(HOST, self.port)
         except OSError:  # first by a bare connection: the client logs an error for each refused one
@@ -119,7 +120,9 @@ class Kafka:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
         try:
             await asyncio.wait_for(admin.start(), 5)
-            return bool((await asyncio.wait_for(admin.describe_cluster(), 5))["brokers"])
+            brokers = (await asyncio.wait_for(admin.describe_cluster(), 5))["brokers"]
+            described = await asyncio.wait_for(admin.describe_topics(), 5)
+            return bool(brokers) and all(part["leader"] >= 0 for topic in described for part in topic["partitions"])
         except (KafkaError, OSError, TimeoutError):
             return False
         finally:

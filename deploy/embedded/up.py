@@ -1,6 +1,7 @@
 """`make up`: everything in the foreground, with a sample the first time, until it is stopped."""
 
 import asyncio
+import shlex
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -43,10 +44,16 @@ def _where(kabinet: EmbeddedSet) -> str:
         + f"\n  {'PostgreSQL':16} {HOST}:{kabinet.ports['postgres']}"
         + f"\n  {'Redis':16} {HOST}:{kabinet.ports['redis']}"
         + f"\n  {'Kafka':16} {kabinet.env['KAFKA_BOOTSTRAP_SERVERS']}"
-        + f"\n  {'logs':16} {kabinet.folder / 'logs'}"
-        + f"\n  {'settings':16} {kabinet.folder / 'env'}   (set -a; . {kabinet.folder / 'env'}; set +a)"
+        + f"\n  {'logs':16} {_typed(kabinet.folder / 'logs')}"
+        + f"\n  {'settings':16} set -a; . {_typed(kabinet.folder / 'env')}; set +a"
         + f"\n  {'memory':16} {memory:.0f} MiB\n"
     )
+
+
+def _typed(path: Path) -> str:
+    """As one would type it in a shell here."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 async def _sample(kabinet: EmbeddedSet) -> str:

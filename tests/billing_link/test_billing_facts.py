@@ -46,7 +46,7 @@ async def state(house: House) -> list[Any]:
     return [await house.running.rows(statement) for statement in STATE]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 async def test_late_doubled_and_reordered_facts_end_in_the_same_state(
     open_service: Callable[..., Awaitable[Running]], seed: int
 ) -> None:
@@ -88,9 +88,9 @@ async def test_closing_that_comes_before_its_opening_closes_it(house: House) -> 
     assert contracts[NUMBER].closed_on == date(2026, 1, 1)
 
 
-@pytest.mark.parametrize("amount", ["1e3", "NaN", "１２３", "12.345", ""])
-async def test_amount_that_is_none_is_refused_by_name_and_takes_nothing_with_it(house: House, amount: str) -> None:
-    with pytest.raises(Malformed, match="amount"):
-        await house.hear(paid(amount))
+async def test_amount_that_is_none_is_refused_by_name_and_takes_nothing_with_it(house: House) -> None:
+    for amount in ("1e3", "NaN", "１２３", "12.345", ""):
+        with pytest.raises(Malformed, match="amount"):
+            await house.hear(paid(), paid(amount))
 
     assert await house.count("payments") == 0

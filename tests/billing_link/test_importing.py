@@ -1,5 +1,6 @@
 """Exports of the billing system, as they really look."""
 
+import csv
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -68,55 +69,44 @@ async def test_cp1251_with_semicolons_decimal_commas_and_crlf_is_read(house: Hou
     assert (await house.accounts(user))[0]["address"] == "г. Тверь, ул. Сад…, д. …"
 
 
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        ("12,address,2020-01-01,", "account_number is not 5 to 14 digits"),
-        (f"{NUMBER},address,,", "opened_on is not a date like 2026-11-25"),
-        (f"{NUMBER},address,31.02.2020,", "opened_on is not a date like 2026-11-25"),
-        (f"{NUMBER},address,2020-01-01,2019-01-01", "closed_on is before opened_on"),
-        (f"{NUMBER},address", "2 columns instead of 4"),
-        (f"{NUMBER},{'a' * 501},2020-01-01,", "address is longer than 500 characters"),
-    ],
-)
-async def test_broken_account_row_goes_into_the_rejects_with_line_and_reason(
-    house: House, tmp_path: Path, row: str, reason: str
-) -> None:
-    path = written(tmp_path, "accounts.csv", ACCOUNTS, ACCOUNT, row)
-
-    [staged] = await run(house, accounts=path, accept_rejects=True)
-
-    rejected = (tmp_path / "accounts.csv.rejected.csv").read_text().splitlines()
-    assert (staged.good, staged.bad) == (1, 1)
-    assert rejected[1].startswith(f"3,{reason},")
-    assert await house.count("contracts") == 1
+BROKEN_ACCOUNTS = [
+    ("12,address,2020-01-01,", "account_number is not 5 to 14 digits"),
+    (f"{NUMBER},address,,", "opened_on is not a date like 2026-11-25"),
+    (f"{NUMBER},address,31.02.2020,", "opened_on is not a date like 2026-11-25"),
+    (f"{NUMBER},address,2020-01-01,2019-01-01", "closed_on is before opened_on"),
+    (f"{NUMBER},address", "2 columns instead of 4"),
+    (f"{NUMBER},{'a' * 501},2020-01-01,", "address is longer than 500 characters"),
+]
+BROKEN_PAYMENTS = [
+    (f"p2,{NUMBER},1e3,{RECENT},electricity,", "amount is not a number with at most two decimals"),
+    (f"p2,{NUMBER},１２３.00,{RECENT},electricity,", "amount is not a number with at most two decimals"),
+    (f"p2,{NUMBER},,{RECENT},electricity,", "amount is not a number with at most two decimals"),
+    (f"p2,{NUMBER},1.00,2026-13-01,electricity,", "paid_on is not a date like 2026-11-25"),
+    (f"p2,{NUMBER},1.00,{RECENT},electricity,soon", "reversed_on is not a date like 2026-11-25"),
+    (f",{NUMBER},1.00,{RECENT},electricity,", "payment_id is not 1 to 64 characters"),
+    (f"p2,{NUMBER},1.00,{RECENT},,", "service is not 1 to 50 characters"),
+    (f"p2,,1.00,{RECENT},electricity,", "account_number is not 5 to 14 digits"),
+    (f"p2,{NUMBER}", "2 columns instead of 6"),
+]
 
 
 @pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        (f"p2,{NUMBER},1e3,{RECENT},electricity,", "amount is not a number with at most two decimals"),
-        (f"p2,{NUMBER},１２３.00,{RECENT},electricity,", "amount is not a number with at most two decimals"),
-        (f"p2,{NUMBER},,{RECENT},electricity,", "amount is not a number with at most two decimals"),
-        (f"p2,{NUMBER},1.00,2026-13-01,electricity,", "paid_on is not a date like 2026-11-25"),
-        (f"p2,{NUMBER},1.00,{RECENT},electricity,soon", "reversed_on is not a date like 2026-11-25"),
-        (f",{NUMBER},1.00,{RECENT},electricity,", "payment_id is not 1 to 64 characters"),
-        (f"p2,{NUMBER},1.00,{RECENT},,", "service is not 1 to 50 characters"),
-        (f"p2,,1.00,{RECENT},electricity,", "account_number is not 5 to 14 digits"),
-        (f"p2,{NUMBER}", "2 columns instead of 6"),
-    ],
+    ("kind", "header", "good", "broken"),
+    [("accounts", ACCOUNTS, ACCOUNT, BROKEN_ACCOUNTS), ("payments", PAYMENTS, PAYMENT, BROKEN_PAYMENTS)],
+    ids=["accounts", "payments"],
 )
-async def test_broken_payment_row_goes_into_the_rejects_with_line_and_reason(
-    house: House, tmp_path: Path, row: str, reason: str
+async def test_broken_rows_go_into_the_rejects_with_line_and_reason(
+    house: House, tmp_path: Path, kind: str, header: str, good: str, broken: list[tuple[str, str]]
 ) -> None:
-    path = written(tmp_path, "payments.csv", PAYMENTS, PAYMENT, row)
+    path = written(tmp_path, f"{kind}.csv", header, good, *(row for row, _reason in broken))
 
-    [staged] = await run(house, payments=path, accept_rejects=True)
+    [staged] = await run(house, **{kind: path}, accept_rejects=True)
 
-    rejected = (tmp_path / "payments.csv.rejected.csv").read_text().splitlines()
-    assert (staged.good, staged.bad) == (1, 1)
-    assert rejected[1].startswith(f"3,{reason},")
-    assert await house.count("payments") == 1
+    rejected = csv.DictReader((tmp_path / f"{kind}.csv.rejected.csv").read_text().splitlines())
+    told = [(int(row["line_number"]), row["reason"]) for row in rejected]
+    assert (staged.good, staged.bad) == (1, len(broken))
+    assert told == [(line, reason) for line, (_row, reason) in enumerate(broken, start=3)]
+    assert await house.count("contracts" if kind == "accounts" else "payments") == 1
 
 
 async def test_file_with_too_many_bad_rows_applies_nothing_of_either_file(house: House, tmp_path: Path) -> None:

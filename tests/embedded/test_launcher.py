@@ -15,8 +15,9 @@ import pytest
 import pytest_asyncio
 
 from deploy.embedded.children import CannotStart
+from deploy.embedded.environment import PORTS
 from deploy.embedded.launcher import ROOT, EmbeddedSet, answers
-from deploy.embedded.ports import PortTaken
+from deploy.embedded.ports import PortTaken, free_ports
 from deploy.embedded.servers import OWN_PORTS
 
 
@@ -139,3 +140,23 @@ async def test_killed_launcher_takes_its_children_along(tmp_path: Path) -> None:
 
     assert len(pids) >= 4
     await wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+
+
+async def test_start_that_is_interrupted_ends_in_order_and_leaves_nothing(tmp_path: Path) -> None:
+    ports = zip((variable for variable, _ in PORTS.values()), map(str, free_ports(len(PORTS))), strict=True)
+    launcher = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy.embedded", "up", "--folder", str(tmp_path)),
+        cwd=ROOT,
+        env={**os.environ, **dict(ports)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    started = psutil.Process(launcher.pid)
+    await wait_until(lambda: len(started.children()) >= 2)
+    pids = {process.pid for process in started.children(recursive=True)}
+
+    launcher.send_signal(signal.SIGTERM)
+    said, _ = await launcher.communicate()
+
+    assert launcher.returncode == 0
+    assert b"Stopped." in said
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]

@@ -38,10 +38,10 @@ class MailHost:
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         if self.data.startswith("250"):
             content = cast(bytes, envelope.content)
-            self.taken.append(cast(EmailMessage, email.message_from_bytes(content, policy=default)))
+            self.taken.append(email.message_from_bytes(content, policy=default))
             self.recipients.append(list(envelope.rcpt_tos))
         if self.after_message == "hang up":
-            server.transport.abort()
+            cast(asyncio.WriteTransport, server.transport).abort()
         if self.after_message != "answer":
             await asyncio.Event().wait()  # until the connection is lost
         return self.data

@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from notifier import delivering
 from notifier.main import service
+from notifier.rules import Answer, Outcome
 from shared.contracts.notifier import NotificationFailed, NotificationSent
 from shared.service import Loop
 from tests.kit import Running, eventually
@@ -273,7 +274,7 @@ async def test_worker_that_lost_its_lease_hands_nothing_over_and_ends_nothing(no
     await notifier.rows("UPDATE notifications SET due_at = due_at + interval '1 minute' RETURNING 1")
 
     leave = await delivering.begin(notifier.kernel.database, due, uuid7())
-    await delivering.write_down(notifier.kernel.database, due, None, delivering.Answer(delivering.Outcome.ACCEPTED))
+    await delivering.write_down(notifier.kernel.database, due, None, Answer(Outcome.ACCEPTED))
 
     assert leave is None
     assert [row.status for row in await facts.notifications(notifier)] == ["queued"]
@@ -295,7 +296,7 @@ async def test_erased_while_it_is_on_its_way_ends_quietly(notifier: Running) -> 
     (due,) = await delivering.take_up(notifier.kernel.database, "email", 1)
     await notifier.hears(facts.erased(user, email=None))
 
-    await delivering.write_down(notifier.kernel.database, due, None, delivering.Answer(delivering.Outcome.ACCEPTED))
+    await delivering.write_down(notifier.kernel.database, due, None, Answer(Outcome.ACCEPTED))
 
     assert await facts.notifications(notifier) == []
     assert await notifier.said(NotificationSent) == []

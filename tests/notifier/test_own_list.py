@@ -42,13 +42,11 @@ async def test_pages_hold_every_notification_once_while_new_ones_come(notifier: 
     user = uuid7()
     await notifier.hears(facts.registered(user), *(facts.linked(user) for _ in range(5)))
     seen: list[str] = []
-    cursor = None
+    cursor: str | None = None
 
     for _ in range(3):
-        place = {"cursor": cursor} if cursor else {}
-        answer = await notifier.client.get(
-            "/v1/notifications", params={"limit": 2, **place}, headers=notifier.bearer(user)
-        )
+        place = f"&cursor={cursor}" if cursor else ""
+        answer = await notifier.client.get(f"/v1/notifications?limit=2{place}", headers=notifier.bearer(user))
         seen += [item["id"] for item in answer.json()["items"]]
         cursor = answer.json()["next_cursor"]
         await notifier.hears(facts.linked(user))

@@ -18,9 +18,8 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
         yield opened
 
 
-def door(client: httpx2.AsyncClient, url: str, **limits: float) -> SmsGateway:
-    seconds = {"try_seconds": 0.3, "total_seconds": 3.0, **limits}
-    return SmsGateway(client, url, "the-token", "Energosbyt", **seconds)
+def door(client: httpx2.AsyncClient, url: str, try_seconds: float = 0.3) -> SmsGateway:
+    return SmsGateway(client, url, "the-token", "Energosbyt", try_seconds=try_seconds, total_seconds=3.0)
 
 
 async def send(gateway: SmsGateway, seconds: float = 60) -> Answer:

@@ -6,7 +6,7 @@ commit outside it. Any failure drops both lanes and begins again with a new prod
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
 import asyncpg
@@ -154,13 +154,13 @@ class Relay:
             async with self._fetching:
                 limit = 1 if self._suspect_up_to else BATCH_ROWS
                 rows = await connection.fetch(FETCH, limit, timeout=10)
-                acks, refused = await self._enqueue(producer, rows)
+                acks = Acks(lambda problem, row_id: self._halt(producer, problem, row_id))
+                refused = await self._enqueue(producer, rows, acks)
             last = rows[-1]["id"] if rows else self._suspect_up_to
             try:
                 await acks.all_arrived()
             except TooLarge as problem:
                 if limit > 1:
-                    self._suspect_up_to = max(last, self._suspect_up_to)
                     raise
                 refused.append((rows[0], type(problem).__name__))
                 again = True  # the broker saw no record of that sequence number, so this producer is of no more use
@@ -179,9 +179,10 @@ class Relay:
         return len(rows)
 
     async def _enqueue(
-        self, producer: AIOKafkaProducer, rows: list[asyncpg.Record]
-    ) -> tuple["Acks", list[tuple[asyncpg.Record, str]]]:
-        acks, refused = Acks(producer), []
+        self, producer: AIOKafkaProducer, rows: list[asyncpg.Record], acks: "Acks"
+    ) -> list[tuple[asyncpg.Record, str]]:
+        """Hand the rows to the producer, in order; those that it refuses by itself, with the reason."""
+        refused: list[tuple[asyncpg.Record, str]] = []
         async with asyncio.timeout(KAFKA_SECONDS):
             for row in rows:
                 row_id, topic, key, headers, value = row
@@ -193,19 +194,25 @@ class Relay:
                 except MessageSizeTooLargeError as problem:  # the client itself refuses it; nothing was enqueued
                     self._held.add((topic, key))
                     refused.append((row, type(problem).__name__))
-        return acks, refused
+        return refused
+
+    def _halt(self, producer: AIOKafkaProducer, problem: BaseException, last_row: int) -> None:
+        """A batch failed: nothing more may go out, of neither lane.
+
+        The broker takes any sequence number from a producer that is new to a partition, so it would take what follows
+        the failed batch, and the order of its keys would be lost.
+        """
+        if isinstance(problem, TooLarge) and not self._suspect_up_to:
+            self._suspect_up_to = last_row
+        _halt(producer)
 
 
 class Acks:
-    """The acknowledgements of a batch. The first failure halts the producer at once.
+    """The acknowledgements of a batch. The first failure is told at once: the problem and the last row enqueued."""
 
-    Not only its own lane: a new producer's first batch of a partition may have any sequence number, so the broker would
-    take what follows a failed batch, and the order of its keys would be lost.
-    """
-
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, failed: Callable[[BaseException, int], None]) -> None:
         self.row_ids: list[int] = []
-        self._producer = producer
+        self._failed = failed
         self._waiting = 0
         self._problem: BaseException | None = None
         self._settled = asyncio.Event()
@@ -218,9 +225,9 @@ class Acks:
     def _arrived(self, ack: "asyncio.Future[RecordMetadata]") -> None:
         self._waiting -= 1
         problem = TimeoutError() if ack.cancelled() else ack.exception()
-        if problem is not None:
-            _halt(self._producer)
-            self._problem = self._problem or problem
+        if problem is not None and self._problem is None:
+            self._problem = problem
+            self._failed(problem, self.row_ids[-1])
         if problem is not None or self._waiting == 0:
             self._settled.set()
 
@@ -255,9 +262,10 @@ async def _all_or_none(*works: Coroutine[None, None, None]) -> None:
 
 
 def _halt(producer: AIOKafkaProducer) -> None:
-    """Let nothing more go out."""
+    """Let nothing more go out; whoever waits for the producer is told, as it would wait for ever."""
     if producer._sender is not None and producer._sender.sender_task is not None:
         producer._sender.sender_task.cancel()
+        producer._message_accumulator.fail_all(KafkaError("the relay begins again"))
 
 
 async def _close(producer: AIOKafkaProducer) -> None:

@@ -90,19 +90,25 @@ class Dispatch:
         running: set[asyncio.Task[None]] = set()
         while not stop.is_set():
             self.bell.clear()
-            full = False
-            try:
-                taken = await take_up(self.database, self.channel, self.at_once - len(running))
-                running |= {asyncio.create_task(self._deliver(due)) for due in taken}
-                full = len(running) >= self.at_once
-            except Exception as problem:  # this loop must live; the database comes back
-                _log.warning("deliveries_not_taken_up", channel=self.channel, cause=type(problem).__name__)
-            await _first_of(stop, None if full else self.bell, running)
+            free = self.at_once - len(running)
+            taken = await self._take_up(free)
+            running |= {asyncio.create_task(self._deliver(due)) for due in taken}
+            if len(taken) == free:  # more may be due: go on when some places are free, not for each one
+                await some_done(stop, running, max(self.at_once // 4, 1))
+            else:
+                await either(stop, self.bell)
             running = {task for task in running if not task.done()}
         if running:
             await asyncio.wait(running, timeout=DRAIN_SECONDS)
         for task in running:
             task.cancel()  # its attempt stays open, and the next worker finds an unknown outcome
+
+    async def _take_up(self, count: int) -> list[Due]:
+        try:
+            return await take_up(self.database, self.channel, count)
+        except Exception as problem:  # this loop must live; the database comes back
+            _log.warning("deliveries_not_taken_up", channel=self.channel, cause=type(problem).__name__)
+            return []
 
     async def _deliver(self, due: Due) -> None:
         try:
@@ -111,13 +117,23 @@ class Dispatch:
             _log.error("delivery_failed", notification_id=due.id, kind=due.kind, cause=type(problem).__name__)
 
 
-async def _first_of(stop: asyncio.Event, bell: asyncio.Event | None, running: set[asyncio.Task[None]]) -> None:
-    """Until the bell rings, a delivery ends, the sweep is due or the work is over."""
-    waits = {asyncio.create_task(event.wait()) for event in (stop, bell) if event is not None}
-    with suppress(TimeoutError):
-        await asyncio.wait(waits | running, timeout=SWEEP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+async def either(stop: asyncio.Event, bell: asyncio.Event) -> None:
+    """Until the bell rings, the sweep is due or the work is over."""
+    waits = {asyncio.create_task(event.wait()) for event in (stop, bell)}
+    await asyncio.wait(waits, timeout=SWEEP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
+
+
+async def some_done(stop: asyncio.Event, running: set[asyncio.Task[None]], count: int) -> None:
+    """Until so many deliveries have ended, the sweep is due or the work is over."""
+    over = asyncio.create_task(stop.wait())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SWEEP_SECONDS):
+            while not over.done() and sum(task.done() for task in running) < count:
+                pending = {task for task in running if not task.done()}
+                await asyncio.wait({over, *pending}, return_when=asyncio.FIRST_COMPLETED)
+    over.cancel()
 
 
 async def take_up(database: Database, channel: Channel, count: int) -> list[Due]:
