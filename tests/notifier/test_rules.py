@@ -77,6 +77,10 @@ def test_every_end_but_sent_has_its_reason() -> None:
     )
 
 
+def test_feedback_that_supports_mailbox_refuses_is_kept_for_another_try() -> None:
+    assert rules.next_step(Answer(Outcome.REFUSED), Kind.FEEDBACK, "email", 1, 1).status is Status.QUEUED
+
+
 @pytest.mark.parametrize("kind", sorted(rules.SECURITY - {Kind.REGISTRATION_CODE, Kind.PHONE_CHANGE_CODE}))
 def test_security_letter_of_unknown_outcome_is_never_handed_over_again(kind: Kind) -> None:
     step = rules.next_step(Answer(Outcome.UNKNOWN), kind, "email", handings=1, tries=1)

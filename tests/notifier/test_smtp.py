@@ -2,10 +2,18 @@
 
 import asyncio
 import socket
-from datetime import UTC, datetime
+import ssl
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from notifier.letters import password_changed
 from notifier.rendering import Envelope, letter_message
@@ -140,6 +148,41 @@ async def test_server_without_starttls_gets_nothing_where_starttls_is_set(mail: 
     assert mail.taken == []
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A server's own certificate for 127.0.0.1, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.test")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return file
+
+
+async def test_starttls_hands_over_to_a_server_that_proves_who_it_is(certificate: Path) -> None:
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    theirs.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    async with mail_host(tls_context=theirs, require_starttls=True) as host:
+        known = MailServer("127.0.0.1", host.port, "starttls", step_seconds=5, tls=trusting)
+        stranger = MailServer("127.0.0.1", host.port, "starttls", step_seconds=5)
+
+        refused = await stranger.send(message(), Leave())
+        taken_from_stranger = len(host.taken)
+        accepted = await known.send(message(), Leave())
+
+    assert (refused.outcome, taken_from_stranger) == (Outcome.TRY_LATER, 0)
+    assert accepted.outcome is Outcome.ACCEPTED
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 async def test_login_that_is_refused_is_no_fault_of_the_reader() -> None:
     async with mail_host(auth_required=True, auth_require_tls=False, authenticator=refuse) as host:
         door = MailServer("127.0.0.1", host.port, "none", username="kabinet", password="wrong", step_seconds=1)

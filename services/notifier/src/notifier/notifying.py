@@ -40,15 +40,15 @@ class Bells:
     email: asyncio.Event = field(default_factory=asyncio.Event)
     sms: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def of(self, channel: Channel) -> asyncio.Event:
-        return self.email if channel == "email" else self.sms
-
     def ring_after_commit(self, session: AsyncSession) -> None:
-        def ring(_session: object) -> None:
-            self.email.set()
-            self.sms.set()
+        """Once per transaction, however much it tells; nothing rings where it is rolled back."""
+        if not session.info.get("bells"):
+            session.info["bells"] = True
+            sqlalchemy_event.listen(session.sync_session, "after_commit", self._ring, once=True)
 
-        sqlalchemy_event.listen(session.sync_session, "after_commit", ring, once=True)
+    def _ring(self, _session: object) -> None:
+        self.email.set()
+        self.sms.set()
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def next_step(answer: Answer, kind: Kind, channel: Channel, handings: int, tries
     match answer.outcome:
         case Outcome.ACCEPTED:
             return Step(Status.SENT)
-        case Outcome.REFUSED:
+        case Outcome.REFUSED if kind is not Kind.FEEDBACK:  # support's mailbox is ours: it can be mended
             return Step(Status.FAILED, reason="rejected")
         case Outcome.UNKNOWN if handings >= handings_allowed(kind, channel):
             return Step(Status.UNKNOWN, reason="unknown")

@@ -1,0 +1,239 @@
+"""The consumer on real Kafka and PostgreSQL: effects once and in order, offsets after them, trouble outside waited for."""
+
+import asyncio
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import context, metrics
+from shared.consumer import Consumer
+from shared.delivering import Reader
+from shared.events import header, identity_of
+from shared.inbox import Heard
+from shared.outbox import publish
+from shared.refusals import Transient
+from tests.kit import eventually
+from tests.shared.desk import Desk, Noted, record, remember
+
+
+async def test_every_event_has_its_effect_once_and_in_order_per_key(desk: Desk) -> None:
+    said = [(f"key-{n % 7}", n) for n in range(2000)]
+    await desk.send_noted(*said)
+
+    async with desk.consuming():
+        await desk.had(*said)
+
+    effects = await desk.effects()
+    for key in {name for name, _ in said}:
+        assert [n for name, n in effects if name == key] == [n for name, n in said if name == key]
+
+
+async def test_event_that_comes_again_has_no_second_effect(desk: Desk) -> None:
+    first, last = desk.noted(name="a", n=1), desk.noted(name="a", n=2)
+    await desk.send(record(first), record(first), record(last), record(first))
+
+    async with desk.consuming():
+        await desk.had(("a", 1), ("a", 2))
+        await eventually(lambda: committed(desk, 4))
+
+    assert await desk.effects() == [("a", 1), ("a", 2)]
+
+
+async def test_offset_follows_the_effect(desk: Desk) -> None:
+    """A crash between both repeats the batch: here the commit of the offset is left out, and the next one reads again."""
+    await desk.send_noted(("a", 1), ("b", 2))
+    reader = desk.reader()
+
+    class Crashing(Consumer):
+        async def _commit(self, *_: Any) -> None:
+            raise TimeoutError
+
+    async with desk.running(lambda stop: Crashing(reader, desk.kafka, stop)):
+        await desk.had(("a", 1), ("b", 2))
+    assert await desk.committed() == 0
+
+    async with desk.consuming():
+        await eventually(lambda: committed(desk, 2))
+    assert sorted(await desk.effects()) == [("a", 1), ("b", 2)]
+
+
+async def test_type_that_is_not_listed_is_ignored_and_counted(desk: Desk) -> None:
+    before = metrics.ignored.labels(desk.topic)._value.get()
+    await desk.send(record(desk.crossed(name="a")), record(desk.noted(name="a", n=1)))
+
+    async with desk.consuming():
+        await desk.had(("a", 1))
+
+    assert metrics.ignored.labels(desk.topic)._value.get() == before + 1
+    assert await desk.value("SELECT count(*) FROM dead_letters") == 0
+
+
+async def test_transient_failure_pauses_and_goes_on_without_a_dead_letter(desk: Desk) -> None:
+    away, tries = True, 0
+
+    async def react(session: AsyncSession, event: Noted, wired: object) -> None:
+        nonlocal tries
+        tries += 1
+        if away:
+            raise Transient
+        await remember(session, event, wired)
+
+    await desk.send_noted(*(("a", n) for n in range(50)))
+    async with desk.consuming(Heard(desk.noted, react)):
+
+        async def tried() -> bool:
+            return tries >= 3
+
+        await eventually(tried)
+        await desk.send_noted(*(("a", n) for n in range(50, 60)))
+        assert await desk.effects() == []
+        away = False
+        await desk.had(*(("a", n) for n in range(60)))
+
+    assert await desk.effects() == [("a", n) for n in range(60)]
+    assert await desk.value("SELECT count(*) FROM dead_letters") == 0
+    assert await desk.value("SELECT count(*) FROM deliveries") == 0
+
+
+async def test_lost_database_is_waited_for(desk: Desk) -> None:
+    """Every connection ended, again and again, while records are handled: no effect lost or doubled, no letter."""
+    said = [(f"key-{n % 5}", n) for n in range(600)]
+    await desk.send_noted(*said)
+    ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    killer = await desk.database.connect()
+    reader = desk.reader()
+
+    async with desk.running(lambda stop: Consumer(reader, desk.kafka, stop, batch_records=20)):
+        for _ in range(15):
+            await killer.execute(ends)
+            await asyncio.sleep(0.05)  # lets some batches through between two blows
+        await killer.close()
+        await desk.had(*said, seconds=30)
+
+    assert await desk.value("SELECT count(*) FROM dead_letters") == 0
+
+
+async def test_batch_reaction_gets_neighbours_of_its_class_at_once(desk: Desk) -> None:
+    batches: list[int] = []
+
+    async def react(session: AsyncSession, events: list[Noted], wired: object) -> None:
+        batches.append(len(events))
+        for event in events:
+            await remember(session, event, wired)
+
+    said = [("a", n) for n in range(100)]
+    await desk.send_noted(*said)
+    async with desk.consuming(Heard(desk.noted, react, batch=True)):
+        await desk.had(*said)
+
+    assert sum(batches) == 100
+    assert len(batches) < 20
+
+
+async def test_copies_without_an_inbox_absorb_repeats_by_themselves(desk: Desk) -> None:
+    event = desk.noted(name="a", n=1)
+    seen = 0
+
+    async def react(_session: AsyncSession, _event: Noted, _wired: object) -> None:
+        nonlocal seen
+        seen += 1
+
+    await desk.send(record(event), record(event))
+    async with desk.consuming(Heard(desk.noted, react, inbox=False)):
+        await eventually(lambda: committed(desk, 2))
+
+    assert seen == 2
+    assert await desk.value("SELECT count(*) FROM inbox") == 0
+
+
+async def test_two_members_share_the_topic_and_lose_nothing_when_one_goes(desk: Desk) -> None:
+    said = [(f"key-{n % 11}", n) for n in range(1500)]
+    reader = desk.reader()
+    async with desk.running(lambda stop: Consumer(reader, desk.kafka, stop, batch_records=10)):
+        await desk.send_noted(*said[:500])
+        async with desk.running(lambda stop: Consumer(reader, desk.kafka, stop, batch_records=10)):
+            await desk.send_noted(*said[500:1000])
+        await desk.send_noted(*said[1000:])
+        await desk.had(*said, seconds=30)
+
+    effects = await desk.effects()
+    for key in {name for name, _ in said}:
+        assert [n for name, n in effects if name == key] == [n for name, n in said if name == key]
+
+
+async def test_consumer_stops_in_time_without_its_broker(desk: Desk) -> None:
+    reader = desk.reader()
+
+    async with desk.running(lambda stop: Consumer(reader, "127.0.0.1:1", stop)) as consumer:
+        assert not consumer.connected
+
+
+async def test_consumer_of_nothing_waits_to_be_stopped(desk: Desk) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(Consumer(Reader(desk.database, {}, None), desk.kafka, stop).run())
+    done, _ = await asyncio.wait([running], timeout=0.2)
+    assert not done
+
+    stop.set()
+    await asyncio.wait_for(running, 5)
+
+
+async def test_partition_whose_retry_cannot_commit_is_read_again(desk: Desk) -> None:
+    """The retry runs beside the loop that polls: its failure must not leave the partition paused for ever."""
+    failures = 2
+
+    async def react(session: AsyncSession, event: Noted, wired: object) -> None:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise Transient
+        await remember(session, event, wired)
+
+    class Failing(Consumer):
+        broken = True
+
+        async def _commit(self, *arguments: Any) -> None:
+            if arguments[1] and self.broken:
+                self.broken = False
+                raise TimeoutError
+            await super()._commit(*arguments)
+
+    await desk.send_noted(("a", 1))
+    reader = desk.reader(Heard(desk.noted, react))
+    async with desk.running(lambda stop: Failing(reader, desk.kafka, stop)):
+        await desk.had(("a", 1))
+        await desk.send_noted(("a", 2))
+        await desk.had(("a", 1), ("a", 2))
+
+
+async def test_what_a_reaction_says_belongs_to_the_trace_of_its_event(desk: Desk) -> None:
+    async def answer(session: AsyncSession, event: Noted, _wired: object) -> None:
+        publish(session, desk.crossed(name=event.name))
+
+    trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+    context.traceparent.set(trace)
+    await desk.say(("a", 1))
+    context.traceparent.set(None)
+    async with desk.relaying(), desk.consuming(Heard(desk.noted, answer)):
+        await eventually(lambda: has_said(desk, 2))
+
+    found = await desk.rows("SELECT headers->>'ce_traceparent' FROM outbox ORDER BY id")
+    assert found == [(trace,), (trace,)]
+
+
+async def committed(desk: Desk, count: int) -> bool:
+    return await desk.committed() == count
+
+
+async def has_said(desk: Desk, count: int) -> bool:
+    return bool(await desk.value("SELECT count(*) FROM outbox") == count)
+
+
+def test_identity_of_another_system_needs_its_source() -> None:
+    ours = [("ce_id", b"not-a-uuid"), ("ce_source", b"/billing/a")]
+    other = [("ce_id", b"not-a-uuid"), ("ce_source", b"/billing/b")]
+
+    assert identity_of(ours, "t/0/1") == identity_of(ours, "t/0/2")
+    assert identity_of(ours, "") != identity_of(other, "")
+    assert identity_of([], "t/0/1") != identity_of([], "t/0/2")
+    assert header([("x", None)], "x") is None
