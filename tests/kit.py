@@ -17,10 +17,10 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 import shared.contracts  # noqa: F401
-from shared.database import migrate
 from shared.events import REGISTRY, Event, decode, encode
 from shared.inbox import Letter, handle, hearing
 from shared.keys import PrivateKeys
+from shared.migrating import migrate
 from shared.sealed import seal
 from shared.service import Kernel, Service
 

@@ -1,4 +1,4 @@
-"""The consumer on real Kafka and PostgreSQL: effects once and in order, offsets after them, trouble outside waited for."""
+"""The consumer on real Kafka and PostgreSQL: effects once and in order, offsets after them, outages waited for."""
 
 import asyncio
 from typing import Any
@@ -40,7 +40,7 @@ async def test_event_that_comes_again_has_no_second_effect(desk: Desk) -> None:
 
 
 async def test_offset_follows_the_effect(desk: Desk) -> None:
-    """A crash between both repeats the batch: here the commit of the offset is left out, and the next one reads again."""
+    """A crash between both repeats the batch: here the offset is never committed, and the next member reads again."""
     await desk.send_noted(("a", 1), ("b", 2))
     reader = desk.reader()
 
@@ -99,14 +99,21 @@ async def test_lost_database_is_waited_for(desk: Desk) -> None:
     """Every connection ended, again and again, while records are handled: no effect lost or doubled, no letter."""
     said = [(f"key-{n % 5}", n) for n in range(600)]
     await desk.send_noted(*said)
-    ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    ends = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
     killer = await desk.database.connect()
     reader = desk.reader()
 
     async with desk.running(lambda stop: Consumer(reader, desk.kafka, stop, batch_records=20)):
-        for _ in range(15):
+        for blow in range(10):
+
+            async def more(blow: int = blow) -> bool:
+                return bool(await killer.fetchval("SELECT count(*) > $1 FROM effects", blow * 20))
+
+            await eventually(more, 20)
             await killer.execute(ends)
-            await asyncio.sleep(0.05)  # lets some batches through between two blows
         await killer.close()
         await desk.had(*said, seconds=30)
 

@@ -76,19 +76,21 @@ async def test_relay_stops_in_time_without_its_broker(desk_of: OpenDesk, broker:
     assert broker.child.pid
     if how == "never there":
         desk.kafka = "127.0.0.1:1"
-    async with desk.relaying() as running:  # leaving it fails unless it stops within 10 s
+    try:
+        async with desk.relaying() as running:  # leaving it fails unless it stops within 10 s
 
-        async def active() -> bool:
-            return bool(running.active)
+            async def active() -> bool:
+                return bool(running.active)
 
-        if how != "never there":
-            await eventually(active)
+            if how != "never there":
+                await eventually(active)
+            if how == "hangs":
+                os.kill(broker.child.pid, signal.SIGSTOP)
+            if how == "stopped":
+                await broker.stop()
+            await desk.say(("a", 1))
+    finally:
         if how == "hangs":
-            os.kill(broker.child.pid, signal.SIGSTOP)
+            os.kill(broker.child.pid, signal.SIGCONT)
         if how == "stopped":
-            await broker.stop()
-        await desk.say(("a", 1))
-    if how == "hangs":
-        os.kill(broker.child.pid, signal.SIGCONT)
-    if how == "stopped":
-        await broker.start()
+            await broker.start()

@@ -92,7 +92,7 @@ def identity_of(headers: Headers, position: str) -> UUID:
     remembered by its position (`topic/partition/offset`), so that it can be parked once.
     """
     found = header(headers, "ce_id")
-    if found is None:
+    if not found:
         return uuid5(NAMESPACE_URL, position)
     try:
         return UUID(found)
@@ -112,6 +112,8 @@ def decode(headers: Headers, value: bytes | None, as_class: type[Event]) -> Even
         raise Malformed(f"attributes: {', '.join(sorted(map(str, problem.errors)))}") from None
     except (ValueError, TypeError, UnicodeError, RecursionError) as problem:
         raise Malformed(f"not a CloudEvent with JSON data: {type(problem).__name__}") from None
+    if not header(headers, "ce_id"):  # the library would make one up
+        raise Malformed("attributes: id")
     data = cloud_event.get_data()
     if not isinstance(data, dict):
         raise Malformed("the data is not a JSON object")

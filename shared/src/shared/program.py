@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from shared import dead_letters, logging, outbox, telemetry, worker
-from shared.database import migrate
 from shared.inbox import hearing
 from shared.keys import KeyMissing
 from shared.service import Kernel, Service
@@ -51,6 +50,8 @@ def program(service: Service) -> typer.Typer:
         revision: Annotated[str, typer.Argument(help="a revision, or `base`")] = "heads",
     ) -> None:
         """Bring the database's schema to this release."""
+        from shared.migrating import migrate  # alembic, which no other command needs
+
         settings = load(service.settings)
         migrate(service.package, settings.database_url.get_secret_value(), revision)
         _out.print(f"{settings.service}: schema at {revision}")

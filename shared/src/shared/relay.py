@@ -28,6 +28,8 @@ STANDBY_SECONDS = 1.0
 KEEP_SECONDS = 5.0
 KAFKA_SECONDS = 15.0
 """The bound round every call to Kafka; aiokafka's idempotent producer waits for ever without a broker."""
+LAST_SECONDS = 3.0
+CLOSE_SECONDS = 1.5
 HUNG_SECONDS = 60
 """A relay whose process hangs this long loses its place: the database ends its connections."""
 
@@ -71,6 +73,19 @@ class Relay:
         self.active = False
 
     async def run(self) -> None:
+        """Once asked to stop, what is under way has `LAST_SECONDS` to be acknowledged; the rest stays unsent."""
+        work, stopping = asyncio.create_task(self._work()), asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([work], timeout=LAST_SECONDS)
+        finally:
+            for task in (work, stopping):
+                task.cancel()
+            await asyncio.wait([work])
+        if not work.cancelled():
+            work.result()
+
+    async def _work(self) -> None:
         pause = 0.2
         while not self._stop.is_set():
             self._moved = False
@@ -272,6 +287,6 @@ async def _close(producer: AIOKafkaProducer) -> None:
     """Close without flushing: `stop()` alone would wait for ever for a broker that is away."""
     _halt(producer)
     with suppress(Exception):
-        await asyncio.wait_for(producer.client.close(), 3)  # what is under way fails at once
+        await asyncio.wait_for(producer.client.close(), CLOSE_SECONDS)  # what is under way fails at once
     with suppress(Exception):
-        await asyncio.wait_for(producer.stop(), 3)
+        await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)

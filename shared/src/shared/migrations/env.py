@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
-from shared.database import MIGRATION_LOCK
+from shared.migrating import MIGRATION_LOCK
 
 config = context.config
 package = config.attributes["service_package"]
