@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from uuid_utils.compat import uuid7
 
-from tests.kit import Databases
+from tests.kit import Databases, Running
 from tests.shared.desk import EFFECTS, Desk, make_topic, open_desk
+from tests.shared.room import room as room_service
 
 OpenDesk = Callable[..., Awaitable[Desk]]
 
@@ -43,3 +45,23 @@ async def _execute(desk: Desk, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+@pytest.fixture
+async def open_room(open_service: Callable[..., Awaitable[Running]]) -> Callable[..., Awaitable[Running]]:
+    """`await open_room(**settings)`: the service of `tests/shared/room.py`, its HTTP served in this process."""
+
+    async def opened(**settings: Any) -> Running:
+        running = await open_service(room_service, redis_url="redis://127.0.0.1:1/0", **settings)
+        if "database_url" not in settings:
+            connection = await running.kernel.database.connect()
+            await connection.execute(EFFECTS)
+            await connection.close()
+        return running
+
+    return opened
+
+
+@pytest.fixture
+async def room(open_room: Callable[..., Awaitable[Running]]) -> Running:
+    return await open_room()

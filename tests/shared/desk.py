@@ -154,7 +154,7 @@ class Desk:
         await self.send(*(record(self.noted(name=name, n=n)) for name, n in said))
 
     async def sent(self, count: int, seconds: float = 15) -> list[tuple[str, int]]:
-        """What is in the topic, partition by partition, once there are `count` records or more."""
+        """All that is in the topic, partition by partition, once there are `count` records or more."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka, auto_offset_reset="earliest")
         await consumer.start()
         try:
@@ -167,7 +167,8 @@ class Desk:
                     for one in records:
                         data = json.loads(one.value)
                         found[at].append((data["name"], data["n"]))
-                return sum(map(len, found.values())) >= count
+                ends = await consumer.end_offsets(partitions)
+                return sum(map(len, found.values())) >= max(count, sum(ends.values()))
 
             await eventually(enough, seconds)
             return [one for at in partitions for one in found[at]]

@@ -21,7 +21,7 @@ class KeyMissing(Exception):
 def _read(path: Path) -> KeySet:
     try:
         return KeySet.import_key_set(json.loads(path.read_text()))
-    except (OSError, ValueError, JoseError) as problem:
+    except (OSError, ValueError, TypeError, KeyError, JoseError) as problem:
         raise KeyMissing(f"{path} cannot be read as a JWK Set: {type(problem).__name__}") from None
 
 

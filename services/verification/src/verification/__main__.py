@@ -1,7 +1,6 @@
 """The program `verification`."""
 
 from shared.program import program
-
 from verification.main import service
 
 app = program(service)

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+
 from shared.contracts.verification import Purpose
 from shared.idempotency import answered, known_answer
 from shared.routes import router
-
 from verification import codes
 from verification.codes import Wired
 

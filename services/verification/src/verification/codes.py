@@ -6,6 +6,11 @@ from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
 
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from shared import context
 from shared.contacts import canonical_phone
 from shared.contracts.identity import Locale
 from shared.contracts.verification import (
@@ -17,11 +22,6 @@ from shared.contracts.verification import (
 from shared.database import Database
 from shared.keys import PrivateKeys
 from shared.outbox import publish
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-from uuid_utils.compat import uuid7
-
-from shared import context
 from verification import proofs, rules
 from verification.live_codes import LiveCode, LiveCodes
 from verification.settings import VerificationSettings

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from shared.contracts.verification import Purpose
 
+from shared.contracts.verification import Purpose
 from verification.rules import CodesUnavailable
 
 # One round trip each, atomic: the expiry comes from Redis's clock, and a check is counted before it is judged.

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from shared.service import Kernel, Service
-
 from verification import api, live_codes
 from verification.codes import Wired
 from verification.settings import VerificationSettings

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from joserfc import jwt
+from uuid_utils.compat import uuid7
+
 from shared.contracts.verification import Purpose
 from shared.keys import PrivateKeys
-from uuid_utils.compat import uuid7
 
 
 def sign(phone: str, purpose: Purpose, seconds: int, now: datetime, keys: PrivateKeys) -> tuple[str, datetime]:

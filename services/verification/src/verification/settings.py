@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
+
 from shared.settings import ServiceSettings
 
 

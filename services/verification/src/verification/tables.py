@@ -3,9 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from shared.tables import timestamp
 from sqlalchemy import Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
+
+from shared.tables import timestamp
 
 
 class Phone(SQLModel, table=True):
