@@ -29,7 +29,8 @@ check: setup ## format, lint, types, import contracts, declared dependencies
 	@$(UV) run --no-sync ruff check .
 	@$(UV) run --no-sync mypy
 	@$(UV) run --no-sync lint-imports
-	@$(UV) run --no-sync deptry .
+	@$(UV) run --no-sync deptry deploy
+	@for member in shared services/*; do $(UV) run --no-sync --directory "$$member" deptry src || exit 1; done
 
 keys: setup ## a new set of keys in var/keys (DIR=folder chooses); never overwrites one
 	@$(UV) run --no-sync python -m deploy.keys "$(DIR)"

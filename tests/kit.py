@@ -1,4 +1,4 @@
-"""What tests of services use: a service opened on a database of its own, what it said, tokens, waiting with a deadline."""
+"""What tests of services use: a service opened on a database of its own, what it said, tokens, waiting."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Where the tests' servers come from: variables, containers where they are asked for and an engine answers, else the embedded set."""
+"""Where the tests' servers come from: variables, containers (asked for, and an engine answers), the embedded set."""
 
 import asyncio
 import os

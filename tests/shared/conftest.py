@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from uuid_utils.compat import uuid7
 
-from tests.kit import Databases, Running
+from tests.kit import Databases, Running, running
 from tests.shared.desk import EFFECTS, Desk, make_topic, open_desk
 from tests.shared.room import room as room_service
 
+NO_REDIS = "redis://127.0.0.1:1/0"
 OpenDesk = Callable[..., Awaitable[Desk]]
 
 
@@ -51,15 +52,20 @@ async def _execute(desk: Desk, statement: str) -> None:
 async def open_room(open_service: Callable[..., Awaitable[Running]]) -> Callable[..., Awaitable[Running]]:
     """`await open_room(**settings)`: the service of `tests/shared/room.py`, its HTTP served in this process."""
 
-    async def opened(**settings: Any) -> Running:
-        running = await open_service(room_service, redis_url="redis://127.0.0.1:1/0", **settings)
-        if "database_url" not in settings:
-            connection = await running.kernel.database.connect()
-            await connection.execute(EFFECTS)
-            await connection.close()
-        return running
+    async def open_it(**settings: Any) -> Running:
+        opened = await open_service(room_service, redis_url=NO_REDIS, **settings)
+        connection = await opened.kernel.database.connect()
+        await connection.execute(EFFECTS)
+        await connection.close()
+        return opened
 
-    return opened
+    return open_it
+
+
+@pytest.fixture
+async def room_without_database(keys: Path) -> AsyncIterator[Running]:
+    async with running(room_service, "postgresql://nobody:x@127.0.0.1:1/none", keys, redis_url=NO_REDIS) as opened:
+        yield opened
 
 
 @pytest.fixture

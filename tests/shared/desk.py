@@ -168,7 +168,7 @@ class Desk:
                         data = json.loads(one.value)
                         found[at].append((data["name"], data["n"]))
                 ends = await consumer.end_offsets(partitions)
-                return sum(map(len, found.values())) >= max(count, sum(ends.values()))
+                return bool(sum(map(len, found.values())) >= max(count, sum(ends.values())))
 
             await eventually(enough, seconds)
             return [one for at in partitions for one in found[at]]

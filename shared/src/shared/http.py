@@ -16,14 +16,13 @@ from shared import context, health, metrics
 from shared.bearer import Caller, Who
 from shared.languages import preferred
 from shared.logging import logger
-from shared.problems import Renderer, install
+from shared.problems import METHODS, Renderer, install
 from shared.settings import HttpSettings
 
 __all__ = ["Caller", "Who", "create_app"]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 _log = logger(__name__)
 
@@ -94,7 +93,7 @@ class Observed:
             self._told(scope, status, time.perf_counter() - started)
 
     def _told(self, scope: Scope, status: int, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method = scope["method"] if scope["method"] in METHODS else "other"
         route = getattr(scope.get("route"), "path", "unrouted")
         metrics.requests.labels(method, route, status).observe(seconds)
         if route not in _QUIET:

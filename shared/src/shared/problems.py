@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from shared.delivering import is_transient
 from shared.languages import _, preferred, translate
@@ -16,6 +17,7 @@ from shared.refusals import InvalidFields, Refusal
 
 _log = logger(__name__)
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 DETAILS = {
     400: (
         "bad-request",
@@ -116,7 +118,10 @@ class Renderer:
     def http(self, request: Request, problem: Exception) -> JSONResponse:
         assert isinstance(problem, HTTPException)
         code, detail = DETAILS.get(problem.status_code, DETAILS[500 if problem.status_code >= 500 else 400])
-        return self._answer(request, problem.status_code, code, detail, {}, dict(problem.headers or {}))
+        headers = dict(problem.headers or {})
+        if problem.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed(request))
+        return self._answer(request, problem.status_code, code, detail, {}, headers)
 
     def validation(self, request: Request, problem: Exception) -> JSONResponse:
         assert isinstance(problem, RequestValidationError)
@@ -165,6 +170,12 @@ class Renderer:
         if status == 503:
             headers.setdefault("Retry-After", "5")
         return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method of the address; the router names those of its first route alone."""
+    asked = [(method, {**request.scope, "method": method}) for method in METHODS]
+    return [name for name, scope in asked if any(one.matches(scope)[0] is Match.FULL for one in request.app.routes)]
 
 
 def install(app: FastAPI, package: str) -> Renderer:

@@ -54,7 +54,7 @@ class Proof:
 
 
 async def open_code(phone: str, purpose: Purpose, wired: Wired) -> tuple[LiveCode, str]:
-    """Begin a code's life in Redis, before any budget is spent: if that fails, nothing is sent; the code and its phone."""
+    """Begin a code's life in Redis, before any budget is spent: if that fails, nothing is sent."""
     canonical = canonical_phone(phone, wired.settings.countries)
     if canonical is None:
         raise rules.PhoneInvalid
@@ -134,7 +134,8 @@ async def check(code_id: UUID, typed: str, wired: Wired) -> Proof:
 async def _lock(session: AsyncSession, phone_hmac: bytes) -> datetime:
     """Lock the phone's row, so that its budgets are counted by one request at a time; the database's now."""
     statement = text(
-        "INSERT INTO phones (phone_hmac) VALUES (:phone) ON CONFLICT (phone_hmac) DO UPDATE SET seen_at = now() RETURNING clock_timestamp()"
+        "INSERT INTO phones (phone_hmac) VALUES (:phone)"
+        " ON CONFLICT (phone_hmac) DO UPDATE SET seen_at = now() RETURNING clock_timestamp()"
     )
     return cast(datetime, (await session.execute(statement, {"phone": phone_hmac})).scalar_one())
 
@@ -152,7 +153,8 @@ async def _charge_check(session: AsyncSession, code: LiveCode, phone: str, wired
     phone_hmac = wired.keys.hmac("phone", phone)
     await _lock(session, phone_hmac)
     count = text(
-        "SELECT count(*) FROM code_checks WHERE phone_hmac = :phone AND checked_at > clock_timestamp() - interval '1 day'"
+        "SELECT count(*) FROM code_checks"
+        " WHERE phone_hmac = :phone AND checked_at > clock_timestamp() - interval '1 day'"
     )
     used = (await session.execute(count, {"phone": phone_hmac})).scalar_one()
     if used >= wired.settings.phone_wrong_checks_per_day:

@@ -19,9 +19,10 @@ from verification.rules import CodesUnavailable
 _OPEN = """
 local now = redis.call('TIME')
 local ends = now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[1] * 1000
-redis.call('HSET', KEYS[1], 'phone', ARGV[2], 'purpose', ARGV[3], 'left', ARGV[4], 'sends', 1, 'ends', string.format('%.0f', ends))
-redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', ends))
-return string.format('%.0f', ends)
+ends = string.format('%.0f', ends)
+redis.call('HSET', KEYS[1], 'phone', ARGV[2], 'purpose', ARGV[3], 'left', ARGV[4], 'sends', 1, 'ends', ends)
+redis.call('PEXPIREAT', KEYS[1], ends)
+return ends
 """
 _CHECK = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return nil end
