@@ -30,7 +30,7 @@ async def test_link_sets_a_new_password(identity: Identity, asked: str) -> None:
     assert len(await identity.running.said(SessionsEnded)) == 1
 
 
-@pytest.mark.parametrize("asked", ["nobody", "nobody@mail.ru", "67999999", "x" * 300, "@", "\x00"])
+@pytest.mark.parametrize("asked", ["nobody", "nobody@mail.ru", "67999999", "x" * 300, "@"])
 async def test_unknown_people_are_answered_alike_and_get_nothing(identity: Identity, asked: str) -> None:
     await identity.registered()
     known, unknown = await identity.recover("petrova"), await identity.recover(asked)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -181,6 +182,9 @@ class Desk:
         await admin.start()
         try:
             offsets = await admin.list_consumer_group_offsets(self.name)
+        except GroupCoordinatorNotAvailableError:  # the broker's first group: its topic is being made
+            return 0
+        else:
             return sum(entry.offset for entry in offsets.values() if entry.offset > 0)
         finally:
             await admin.close()

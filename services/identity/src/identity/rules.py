@@ -121,9 +121,8 @@ class SessionEnded(Refusal):
 
 
 def login_key(login: str) -> str:
-    """The form in which logins are compared: NFKC, then case folding. A NUL, which no row can hold, matches nobody."""
-    folded = unicodedata.normalize("NFKC", login).casefold()
-    return unicodedata.normalize("NFKC", folded).replace("\x00", "\ufffd")
+    """The form in which logins are compared: NFKC, then case folding."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", login).casefold())
 
 
 def is_account_number(key: str, digits: Collection[int]) -> bool:

@@ -1,0 +1,113 @@
+"""The database: transactions, migrations from several places at once and back, housekeeping."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import pytest
+from sqlalchemy import exc, text
+
+from shared import housekeeping
+from shared.migrating import check, migrate
+from tests.kit import Databases, Running, eventually
+from tests.shared.desk import Desk
+
+
+async def execute(url: str, sql: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(url)
+    try:
+        return list(await connection.fetch(sql))
+    finally:
+        await connection.close()
+
+
+TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
+
+
+async def test_two_programs_may_migrate_at_once(databases: Databases) -> None:
+    url = await databases.empty("migrated_at_once")
+    script = f"from shared.migrating import migrate; migrate('verification', {url!r})"
+    programs = [await asyncio.create_subprocess_exec(sys.executable, "-c", script) for _ in range(3)]
+
+    codes = [await program.wait() for program in programs]
+
+    assert codes == [0, 0, 0]
+    assert len(await execute(url, "SELECT 1 FROM alembic_version")) == 2
+    await databases.drop(url)
+
+
+async def test_kernel_migrates_up_down_and_up(databases: Databases) -> None:
+    url = await databases.empty("up_down_up")
+    await asyncio.to_thread(migrate, "verification", url)
+    first = await execute(url, TABLES)
+
+    await asyncio.to_thread(migrate, "verification", url, "base")
+    assert [row["table_name"] for row in await execute(url, TABLES)] == ["alembic_version"]
+
+    await asyncio.to_thread(migrate, "verification", url)
+    assert await execute(url, TABLES) == first
+    await asyncio.to_thread(check, "verification", url)
+    await databases.drop(url)
+
+
+async def test_transaction_that_fails_leaves_nothing(desk: Desk) -> None:
+    async def fail() -> None:
+        async with desk.database.transaction() as session:
+            await session.execute(text("INSERT INTO effects (name) VALUES ('ghost')"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+
+    assert await desk.effects() == []
+
+
+async def test_errors_do_not_quote_parameters(desk: Desk) -> None:
+    with pytest.raises(exc.DBAPIError) as failed:
+        await desk.value("SELECT CAST(:canary AS integer) / length('')", canary=123456789)
+
+    assert "123456789" not in str(failed.value)
+
+
+async def test_statement_is_cut_after_its_time(open_room: Callable[..., Awaitable[Running]]) -> None:
+    room = await open_room(statement_timeout_seconds=0.2)
+
+    with pytest.raises(exc.DBAPIError):
+        await room.rows("SELECT pg_sleep(5)")
+
+
+async def test_old_rows_go_in_batches_and_young_ones_stay(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "BATCH_ROWS", 10)
+    insert = (
+        "INSERT INTO inbox (event_id, received_at)"
+        " SELECT gen_random_uuid(), now() - interval '{}' FROM generate_series(1, {}) RETURNING 1"
+    )
+    await desk.rows(insert.format("9 days", 35))
+    await desk.rows(insert.format("7 days", 5))
+    await desk.say(("unsent", 1), ("sent", 2))
+    await desk.rows("UPDATE outbox SET sent_at = now() - interval '8 days' WHERE key = 'sent' RETURNING 1")
+    await desk.rows("UPDATE outbox SET created_at = now() - interval '30 days' RETURNING 1")
+    stop = asyncio.Event()
+
+    class Periods:
+        outbox_retention_days = 7
+        inbox_retention_days = 8
+
+    tidying = asyncio.create_task(housekeeping.run(desk.database, Periods(), {}, stop))  # type: ignore[arg-type]
+
+    async def tidy() -> bool:
+        counts = "SELECT (SELECT count(*) FROM inbox), (SELECT count(*) FROM outbox)"
+        return await desk.rows(counts) == [(5, 1)]
+
+    await eventually(tidy)
+    stop.set()
+    await asyncio.wait_for(tidying, 5)
+    assert await desk.value("SELECT key FROM outbox") == "unsent"
+
+
+async def test_services_own_rows_go_by_its_own_condition(desk: Desk) -> None:
+    await desk.rows("INSERT INTO effects (name, n) VALUES ('old', 1), ('new', 2) RETURNING 1")
+
+    assert await housekeeping.purge(desk.database, "effects", "n < 2") == 1
+    assert await desk.effects() == [("new", 2)]
