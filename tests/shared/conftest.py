@@ -1,5 +1,7 @@
 """Desks: services that exist only in a test, on real PostgreSQL and Kafka."""
 
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 from uuid_utils.compat import uuid7
 
+from deploy.embedded.kafka import Kafka
 from tests.kit import Databases, Running, running
 from tests.shared.desk import EFFECTS, Desk, make_topic, open_desk
 from tests.shared.room import room as room_service
@@ -71,3 +74,14 @@ async def room_without_database(keys: Path) -> AsyncIterator[Running]:
 @pytest.fixture
 async def room(open_room: Callable[..., Awaitable[Running]]) -> Running:
     return await open_room()
+
+
+@pytest.fixture(scope="session")
+async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kafka]:
+    """A broker that these tests may stop."""
+    server = Kafka(tmp_path_factory.mktemp("breakable"))
+    await server.start()
+    yield server
+    if server.child.running and server.child.pid:
+        os.kill(server.child.pid, signal.SIGCONT)
+    await server.stop()

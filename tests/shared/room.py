@@ -10,8 +10,8 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 
+from shared.bearer import Caller, Who
 from shared.client import address_of, counted_as
-from shared.http import Caller, Who
 from shared.idempotency import answered, known_answer
 from shared.problems import NotFound
 from shared.refusals import InvalidFields, Refusal

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,17 +11,6 @@ from tests.kit import eventually
 from tests.shared.conftest import OpenDesk
 from tests.shared.desk import Desk, make_topic
 from tests.shared.test_relay import all_sent
-
-
-@pytest.fixture(scope="module")
-async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kafka]:
-    """A broker that these tests may stop."""
-    server = Kafka(tmp_path_factory.mktemp("breakable"))
-    await server.start()
-    yield server
-    if server.child.running and server.child.pid:
-        os.kill(server.child.pid, signal.SIGCONT)
-    await server.stop()
 
 
 async def desk_at(desk_of: OpenDesk, broker: Kafka) -> Desk:

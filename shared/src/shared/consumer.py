@@ -18,8 +18,13 @@ from shared import metrics
 from shared.delivering import Delivery, Reader, is_transient
 from shared.inbox import letters_for
 from shared.logging import logger
+from shared.stopping import any_of, bounded, until_stopped
 
 KAFKA_SECONDS = 15.0
+SESSION_SECONDS = 10.0
+"""A member that died is noticed after it, and its partitions go to another one."""
+LAST_SECONDS = 3.0
+CLOSE_SECONDS = 2.0
 POLL_MS = 500
 MAX_BACKOFF_SECONDS = 10.0
 
@@ -49,8 +54,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self.connected = False
 
     async def run(self) -> None:
-        if not self._topics:  # a service that hears nothing
+        if self._topics:
+            await until_stopped(self._work(), self._stop, LAST_SECONDS)
+        else:  # a service that hears nothing
             await self._stop.wait()
+
+    async def _work(self) -> None:
         pause = 0.2
         while not self._stop.is_set():
             consumer = self._made()
@@ -71,10 +80,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             finally:
                 self.connected = False
                 await self._drop_retries(list(self._retrying))
-                with suppress(Exception):
-                    await asyncio.wait_for(consumer.stop(), 3)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), pause)
+                await _close(consumer)
+            await any_of(pause, self._stop)
 
     def _made(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
@@ -84,8 +91,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=3_000,
+            session_timeout_ms=int(SESSION_SECONDS * 1000),
+            heartbeat_interval_ms=int(SESSION_SECONDS * 300),
             max_poll_interval_ms=300_000,
             request_timeout_ms=int(KAFKA_SECONDS * 1000),
         )
@@ -182,3 +189,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _close(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group, so that its partitions go on elsewhere at once. A join under way may take too long."""
+    if not await bounded(consumer.stop(), CLOSE_SECONDS):
+        await bounded(consumer._client.close(), 1.0)

@@ -15,7 +15,7 @@ from shared.database import Database
 from shared.events import Malformed
 from shared.inbox import Hearing, Letter, handle
 from shared.logging import logger
-from shared.refusals import Transient
+from shared.refusals import is_away
 
 _log = logger(__name__)
 
@@ -36,7 +36,7 @@ def is_transient(problem: BaseException) -> bool:
         return (problem.sqlstate or "").startswith(_TRANSIENT_STATES)
     if isinstance(problem, asyncpg.InterfaceError):
         return not isinstance(problem, ValueError)  # that one is a value which its column cannot hold
-    return isinstance(problem, Transient | OSError | TimeoutError | exc.TimeoutError)
+    return is_away(problem) or isinstance(problem, exc.TimeoutError)
 
 
 @dataclass

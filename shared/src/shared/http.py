@@ -13,13 +13,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import context, health, metrics
-from shared.bearer import Caller, Who
 from shared.languages import preferred
 from shared.logging import logger
 from shared.problems import METHODS, Renderer, install
+from shared.refusals import is_away
 from shared.settings import HttpSettings
-
-__all__ = ["Caller", "Who", "create_app"]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -28,7 +26,11 @@ _log = logger(__name__)
 
 
 def create_app(settings: HttpSettings, package: str, routers: Sequence[APIRouter], **state: Any) -> FastAPI:
-    """`state` is what the endpoints and health checks find in `request.app.state`; `needed` and `useful` are checks."""
+    """`state` is what endpoints and kernel find in `request.app.state`.
+
+    `needed` and `useful` are checks of readiness, `measure` brings the gauges up to date, `is_transient` tells a server
+    that is away from a bug.
+    """
     app = FastAPI(
         title=f"Kabinet {settings.service}",
         version="1",
@@ -43,6 +45,7 @@ def create_app(settings: HttpSettings, package: str, routers: Sequence[APIRouter
     )
     app.state.settings = settings
     app.state.needed, app.state.useful = {}, {}
+    app.state.measure, app.state.is_transient = _nothing_to_measure, is_away
     for name, value in state.items():
         setattr(app.state, name, value)
     renderer = install(app, package)
@@ -50,6 +53,10 @@ def create_app(settings: HttpSettings, package: str, routers: Sequence[APIRouter
         app.include_router(router)
     app.add_middleware(Observed, renderer=renderer)
     return app
+
+
+async def _nothing_to_measure() -> None:
+    pass
 
 
 class Observed:

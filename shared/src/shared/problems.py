@@ -10,7 +10,6 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from shared.delivering import is_transient
 from shared.languages import _, preferred, translate
 from shared.logging import logger
 from shared.refusals import InvalidFields, Refusal
@@ -134,7 +133,7 @@ class Renderer:
 
     def failure(self, request: Request, problem: Exception) -> JSONResponse:
         """A bug, or a database that is away."""
-        if is_transient(problem):
+        if request.app.state.is_transient(problem):
             _log.warning("request_failed_transiently", cause=type(problem).__name__)
             return self.refusal(request, Unavailable())
         _log.error("request_failed", cause=type(problem).__name__, exc_info=problem)

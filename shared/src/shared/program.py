@@ -12,18 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared import dead_letters, logging, outbox, telemetry, worker
+from shared import dead_letters, logging, outbox, serving, worker
 from shared.inbox import hearing
 from shared.keys import KeyMissing
 from shared.service import Kernel, Service
-from shared.settings import HttpSettings, load
+from shared.settings import load
 
 _out = Console(markup=False, highlight=False)
-
-
-def start(settings: HttpSettings) -> None:
-    logging.configure(settings.service, settings.log_level)
-    telemetry.configure(settings.service, settings.otlp_endpoint)
 
 
 def program(service: Service) -> typer.Typer:
@@ -63,7 +58,7 @@ def program(service: Service) -> typer.Typer:
 
 def _run(service: Service, *, http: bool, work: bool) -> None:
     settings = load(service.settings)
-    start(settings)
+    serving.observe(settings)
     with _complaints():
         uvloop.run(worker.run(service, settings, http=http, work=work))
 
@@ -73,7 +68,7 @@ def _complaints() -> Iterator[None]:
     """What whoever starts the program can mend is one line and exit 2, as a setting that is missing."""
     try:
         yield
-    except (KeyMissing, worker.PortTaken) as problem:
+    except (KeyMissing, serving.PortTaken) as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(2) from None
 

@@ -41,3 +41,8 @@ class InvalidFields(Refusal):
 
 class Transient(Exception):
     """Something outside is away for a while: whoever waits may try again, nothing is wrong with the request."""
+
+
+def is_away(problem: BaseException) -> bool:
+    """True for what a server that is away or busy raises; `shared.delivering` also knows the database's words."""
+    return isinstance(problem, Transient | OSError | TimeoutError)

@@ -7,7 +7,6 @@ commit outside it. Any failure drops both lanes and begins again with a new prod
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -18,6 +17,7 @@ from shared import metrics
 from shared.database import Database
 from shared.doorbell import CHANNEL
 from shared.logging import logger
+from shared.stopping import any_of, bounded, until_stopped
 
 RELAY_LOCK = 0x72656C6179  # "relay": held by the one active relay of the database, on a connection of its own
 LANES_LOCK = 0x6C616E6573  # "lanes": held by its lanes, shared, as long as they may hold rows
@@ -74,16 +74,7 @@ class Relay:
 
     async def run(self) -> None:
         """Once asked to stop, what is under way has `LAST_SECONDS` to be acknowledged; the rest stays unsent."""
-        work, stopping = asyncio.create_task(self._work()), asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait([work], timeout=LAST_SECONDS)
-        finally:
-            for task in (work, stopping):
-                task.cancel()
-            await asyncio.wait([work])
-        if not work.cancelled():
-            work.result()
+        await until_stopped(self._work(), self._stop, LAST_SECONDS)
 
     async def _work(self) -> None:
         pause = 0.2
@@ -97,7 +88,7 @@ class Relay:
                 pause = 0.2 if self._moved else min(pause * 2, 5.0)
                 metrics.relay_restarts.inc()
                 _log.warning("relay_restarted", cause=type(problem).__name__, pause_seconds=pause)
-                await _any(pause, self._stop)
+                await any_of(pause, self._stop)
 
     async def _live(self) -> None:
         """One life: a place, a producer, the lanes; ends when asked to stop, else by an exception."""
@@ -111,7 +102,7 @@ class Relay:
     async def _placed(self, place: asyncpg.Connection) -> bool:
         """Wait for the place; False if asked to stop first. If the connection dies, the place is lost with it."""
         while not await place.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK, timeout=5):
-            if await _any(STANDBY_SECONDS, self._stop):
+            if await any_of(STANDBY_SECONDS, self._stop):
                 return False
         # The lanes of the relay before may outlive its place for a moment. The rows that they hold would be skipped,
         # and later ones of the same keys sent first: wait until the last of them is gone.
@@ -147,7 +138,7 @@ class Relay:
         lost = asyncio.Event()
         place.add_termination_listener(lambda _: lost.set())
         while not self._stop.is_set():
-            await _any(KEEP_SECONDS, self._stop, lost)
+            await any_of(KEEP_SECONDS, self._stop, lost)
             await place.execute("SELECT 1", timeout=5)
 
     async def _lane(self, producer: AIOKafkaProducer) -> None:
@@ -158,7 +149,7 @@ class Relay:
             while not self._stop.is_set():
                 self._rung.clear()
                 if await self._pass(producer, connection) == 0:
-                    await _any(SWEEP_SECONDS, self._rung, self._stop)
+                    await any_of(SWEEP_SECONDS, self._rung, self._stop)
         finally:
             connection.terminate()
 
@@ -254,17 +245,6 @@ class Acks:
             raise self._problem
 
 
-async def _any(seconds: float, *events: asyncio.Event) -> bool:
-    """Wait for one of the events; False when none came in time."""
-    waits = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        return bool(done)
-    finally:
-        for wait in waits:
-            wait.cancel()
-
-
 async def _all_or_none(*works: Coroutine[None, None, None]) -> None:
     """Run them together; the first to fail stops the others at once, so that none sends past its failure."""
     tasks = [asyncio.create_task(work) for work in works]
@@ -286,7 +266,5 @@ def _halt(producer: AIOKafkaProducer) -> None:
 async def _close(producer: AIOKafkaProducer) -> None:
     """Close without flushing: `stop()` alone would wait for ever for a broker that is away."""
     _halt(producer)
-    with suppress(Exception):
-        await asyncio.wait_for(producer.client.close(), CLOSE_SECONDS)  # what is under way fails at once
-    with suppress(Exception):
-        await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)
+    await bounded(producer.client.close(), CLOSE_SECONDS)  # what is under way fails at once
+    await bounded(producer.stop(), CLOSE_SECONDS)

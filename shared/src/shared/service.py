@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from shared import health
+from shared import health, readiness
 from shared.database import Database, Schema
+from shared.delivering import is_transient
 from shared.http import create_app
 from shared.inbox import Heard
 from shared.keys import PrivateKeys, PublicKeys
@@ -59,7 +61,7 @@ class Service:
 
     def app(self, kernel: Kernel, wired: Any) -> FastAPI:
         needed = {
-            "database": health.database_check(kernel.database, Schema.of(self.package)),
+            "database": readiness.database_check(kernel.database, Schema.of(self.package)),
             **self.needed(wired),
         }
         return create_app(
@@ -71,21 +73,17 @@ class Service:
             private_keys=kernel.private_keys,
             wired=wired,
             needed=needed,
-            useful=self.useful(kernel),
+            **self._watched(kernel),
         )
 
     def worker_app(self, kernel: Kernel) -> FastAPI:
         """Health and metrics of a separate worker."""
-        needed = {"database": health.database_check(kernel.database, Schema.of(self.package))}
-        state = {
-            "database": kernel.database,
-            "needed": needed,
-            "useful": self.useful(kernel),
-        }
-        return create_app(kernel.settings, self.package, (), **state)
+        needed = {"database": readiness.database_check(kernel.database, Schema.of(self.package))}
+        return create_app(kernel.settings, self.package, (), needed=needed, **self._watched(kernel))
 
-    def useful(self, kernel: Kernel) -> dict[str, health.Check]:
-        return {
-            "broker": health.broker_check(kernel.settings.kafka_bootstrap_servers),
-            "backlog": health.backlog_check(kernel.database),
+    def _watched(self, kernel: Kernel) -> dict[str, Any]:
+        useful = {
+            "broker": readiness.broker_check(kernel.settings.kafka_bootstrap_servers),
+            "backlog": readiness.backlog_check(kernel.database),
         }
+        return {"useful": useful, "measure": partial(readiness.measure, kernel.database), "is_transient": is_transient}

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from billing_link import accounts, linking, rules
 from billing_link.tables import LinkRequest
 from billing_link.wired import Wired
+from shared.bearer import Caller
 from shared.client import address_of, counted_as
-from shared.http import Caller
 from shared.idempotency import answered, known_answer
 from shared.refusals import InvalidFields, Refusal
 from shared.routes import router

@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from notifier import feedback, own_list
-from shared.http import Caller
+from shared.bearer import Caller
 from shared.idempotency import answered, known_answer
 from shared.languages import preferred
 from shared.routes import router as checked_router

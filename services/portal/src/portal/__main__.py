@@ -4,7 +4,7 @@ import typer
 
 from portal import main
 from portal.settings import PortalSettings
-from shared.program import start
+from shared.serving import observe
 from shared.settings import load
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 def api() -> None:
     """Serve the pages."""
     settings = load(PortalSettings)
-    start(settings)
+    observe(settings)
     main.run(settings)
 
 

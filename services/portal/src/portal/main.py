@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from portal.pages import routes
 from portal.settings import PortalSettings
 from shared.http import create_app
-from shared.worker import run_http_only
+from shared.serving import run_http_only
 
 
 def run(settings: PortalSettings) -> None:

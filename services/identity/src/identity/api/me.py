@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from identity.api.doors import Doors
 from identity.tables import User
-from shared.http import Caller
+from shared.bearer import Caller
 from shared.problems import NotAuthenticated
 from shared.routes import router
 

@@ -10,8 +10,7 @@ from identity import sessions, signing_in
 from identity.api.doors import Body, Doors, origin
 from identity.sessions import Tokens
 from identity.tables import User
-from shared.bearer import ACCESS_SECONDS
-from shared.http import Caller
+from shared.bearer import ACCESS_SECONDS, Caller
 from shared.refusals import Refusal
 from shared.routes import router
 
