@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
 from joserfc import jwt
 from joserfc.errors import JoseError, SecurityWarning
 from sqlalchemy import text
@@ -63,7 +64,10 @@ async def authenticate(request: Request) -> Who:
     return who
 
 
-async def signed_in(request: Request) -> Who:
+_scheme = HTTPBearer(auto_error=False, bearerFormat="JWT", description="identity's access token")
+
+
+async def signed_in(request: Request, _for_openapi: Annotated[object, Depends(_scheme)]) -> Who:
     """The dependency; the check itself ran before the body was read (see `shared.routes`)."""
     who: Who = request.state.who
     return who

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import context, health, metrics
 from shared.languages import preferred
 from shared.logging import logger
-from shared.problems import METHODS, Renderer, install
+from shared.problems import METHODS, PROBLEM, Renderer, install
 from shared.refusals import is_away
 from shared.settings import HttpSettings
 
@@ -37,6 +37,7 @@ def create_app(settings: HttpSettings, package: str, routers: Sequence[APIRouter
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses={"default": PROBLEM, 422: PROBLEM},
         telemetry={
             "logs": False,
             "tracing": settings.otlp_endpoint is not None,

@@ -52,6 +52,36 @@ FIELD_DETAILS = {
 _PYDANTIC_CODES = {"missing": "missing", "extra_forbidden": "unknown-field"}
 
 
+PROBLEM = {
+    "description": "What went wrong, and what to do next (RFC 9457)",
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "code", "detail"],
+                "properties": {
+                    "type": {"type": "string", "format": "uri"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "code": {"type": "string", "description": "stable, in kebab-case"},
+                    "detail": {"type": "string", "description": "in ru or en, by Accept-Language"},
+                    "errors": {
+                        "type": "array",
+                        "description": "with `invalid-fields`: one entry for each field",
+                        "items": {
+                            "type": "object",
+                            "required": ["field", "code", "detail"],
+                            "properties": {name: {"type": "string"} for name in ("field", "code", "detail")},
+                        },
+                    },
+                },
+            }
+        }
+    },
+}
+"""How every error looks, for the service's OpenAPI."""
+
+
 class InvalidJson(Refusal):
     status = 400
     code = "invalid-json"
