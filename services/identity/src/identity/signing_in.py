@@ -65,21 +65,25 @@ async def verified(credential: Credential, password: str, login: str, wired: Wir
     raise rules.InvalidCredentials
 
 
-async def enter(session: AsyncSession, right: Verified, caller: Caller, wired: Wired) -> tuple[Tokens, User] | Refusal:
-    """A session, or the next step that is asked for.
+async def enter(
+    session: AsyncSession, right: Verified, caller: Caller, wired: Wired
+) -> tuple[Tokens, User] | Refusal | None:
+    """A session, or the next step that is asked for; None where the credential is another one by now: try again.
 
     The refusal is returned, not raised: moving over from the old portal is committed with it.
     """
     await guessing.was_right(session, right.credential.guess_id)
     assert right.credential.user_id is not None
-    user = None
     if right.credential.old is not None:
         user = await moving.move(session, right.credential.user_id, right.new_hash or "", right.weak, wired)
-    user = user or await session.get(User, right.credential.user_id, with_for_update=True)
+        if user is None:
+            return None  # whoever was faster may have set another password: it is this one that counts now
+    else:
+        user = await session.get(User, right.credential.user_id, with_for_update=True)
     if user is None:
         return rules.InvalidCredentials()  # erased, or replaced by another registration, meanwhile
     if right.credential.password_hash is not None and user.password_hash != right.credential.password_hash:
-        return rules.InvalidCredentials()  # the password was changed while the old one was being hashed
+        return None  # changed, or hashed anew, while this one was being tried
     if right.new_hash is not None and right.credential.old is None:
         user.password_hash = right.new_hash
     if user.status == "blocked":

@@ -58,12 +58,13 @@ class SessionAnswer(TokensAnswer):
 @routes.post("/sessions", status_code=201, response_model=SessionAnswer)
 async def sign_in(request: Request, body: SignInBody, doors: Doors) -> Any:
     """Sign in, with a login of ours or with the old portal's account number and password."""
-    caller = origin(request, body.device)
-    async with doors.database.transaction() as session:
-        credential = await signing_in.charged(session, body.login, caller.address, doors)
-    right = await signing_in.verified(credential, body.password, body.login, doors)
-    async with doors.database.transaction() as session:
-        outcome = await signing_in.enter(session, right, caller, doors)
+    caller, outcome = origin(request, body.device), None
+    while outcome is None:  # again only where the credential changed while it was being tried
+        async with doors.database.transaction() as session:
+            credential = await signing_in.charged(session, body.login, caller.address, doors)
+        right = await signing_in.verified(credential, body.password, body.login, doors)
+        async with doors.database.transaction() as session:
+            outcome = await signing_in.enter(session, right, caller, doors)
     if isinstance(outcome, Refusal):
         raise outcome
     return _shown(*outcome)
