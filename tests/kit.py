@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 
 import shared.contracts  # noqa: F401
 from shared.events import REGISTRY, Event, decode, encode
-from shared.inbox import Letter, handle, hearing
+from shared.inbox import Record, handle, hearing
 from shared.keys import PrivateKeys
 from shared.migrating import migrate
 from shared.sealed import seal
@@ -93,15 +93,15 @@ class Running:
 
     async def hears(self, *events: Event | tuple[Event, Any]) -> None:
         """Deliver events in one transaction, as the consumer would; a pair carries what is to be sealed."""
-        letters = []
+        records = []
         for position, entry in enumerate(events):
             event, secrets = entry if isinstance(entry, tuple) else (entry, None)
             jwe = None if secrets is None else seal(event, secrets, self.kernel.public_keys)
             headers, value = encode(event, jwe)
             raw = [(name, item.encode()) for name, item in headers.items()]
-            letters.append(Letter(event.topic, 0, position, event.key, event.type, event.id, raw, value))
+            records.append(Record(event.topic, 0, position, event.key, event.type, event.id, raw, value))
         async with self.kernel.database.transaction() as session:
-            await handle(session, letters, hearing(self.service.heard), self.wired)
+            await handle(session, records, hearing(self.service.heard), self.wired)
 
     def bearer(self, user_id: UUID, session_id: UUID | None = None, seconds: int = 300) -> dict[str, str]:
         """The header of somebody signed in, by a token that identity's key signs."""

@@ -15,8 +15,8 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared import metrics
-from shared.delivering import Delivery, Reader, is_transient
-from shared.inbox import letters_for
+from shared.delivering import Batch, Reader, is_transient
+from shared.inbox import concerning
 from shared.logging import logger
 from shared.stopping import any_of, bounded, until_stopped
 
@@ -116,15 +116,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self, consumer: AIOKafkaConsumer, at: TopicPartition, records: Records
     ) -> tuple[TopicPartition, int] | None:
         """The offset to commit, or None where the partition is paused until its batch goes through."""
-        delivery = Delivery(letters_for(records, self._reader.heard), self._moved)
+        batch = Batch(concerning(records, self._reader.heard), self._moved)
         try:
-            await self._reader.deliver(delivery)
+            await self._reader.deliver(batch)
         except Exception as problem:
             if not is_transient(problem):
                 raise
             with suppress(IllegalStateError):  # the partition went to another member meanwhile
                 consumer.pause(at)
-                self._retrying[at] = asyncio.create_task(self._retry(consumer, at, delivery, records[-1].offset + 1))
+                self._retrying[at] = asyncio.create_task(self._retry(consumer, at, batch, records[-1].offset + 1))
             _log.warning(
                 "partition_paused",
                 topic=at.topic,
@@ -138,7 +138,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self,
         consumer: AIOKafkaConsumer,
         at: TopicPartition,
-        delivery: Delivery,
+        batch: Batch,
         offset: int,
     ) -> None:
         pause = 0.1
@@ -147,7 +147,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._moved()
             metrics.retried.labels(at.topic).inc()
             try:
-                await self._reader.deliver(delivery)
+                await self._reader.deliver(batch)
                 break
             except Exception as problem:
                 if not is_transient(problem):

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from shared import metrics
 from shared.database import Database, affected
 from shared.events import Malformed
-from shared.inbox import Hearing, Letter, handle, react, remember, storable
+from shared.inbox import Hearing, Record, handle, react, remember, storable
 from shared.logging import logger
 from shared.tables import DeadLetter
 
@@ -53,54 +53,54 @@ async def lock_key(session: AsyncSession, topic: str, key: str) -> None:
     )
 
 
-async def park(session: AsyncSession, letter: Letter, cause: str) -> None:
+async def park(session: AsyncSession, record: Record, cause: str) -> None:
     """Inbox row and dead letter in the caller's transaction; the cause names kinds, never contents.
 
-    A repeat of something that was handled or parked before makes no second letter.
+    A repeat of something that was handled or parked before makes no second record.
     """
-    if not await remember(session, [letter]):
+    if not await remember(session, [record]):
         return
     session.add(
         DeadLetter(
             id=uuid7(),
-            topic=letter.topic,
-            partition=letter.partition,
-            position=letter.position,
-            key=letter.key,
-            type=letter.type,
-            event_id=letter.event_id,
-            headers=[[storable(name), _base64(value)] for name, value in letter.headers],
-            value=letter.value,
+            topic=record.topic,
+            partition=record.partition,
+            position=record.position,
+            key=record.key,
+            type=record.type,
+            event_id=record.event_id,
+            headers=[[storable(name), _base64(value)] for name, value in record.headers],
+            value=record.value,
             cause=cause,
         )
     )
-    metrics.parked.labels(letter.topic).inc()
+    metrics.parked.labels(record.topic).inc()
     _log.error(
         "record_parked",
-        topic=letter.topic,
-        partition=letter.partition,
-        offset=letter.position,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.position,
         cause=cause,
     )
 
 
-async def park_behind(session: AsyncSession, letter: Letter, heard: Hearing, wired: Any) -> None:
-    """The letter's key had something waiting: wait behind it, unless it is gone by now or the event discards it."""
-    await lock_key(session, letter.topic, letter.key)
-    waiting = await waiting_keys(session, letter.topic, [letter.key])
-    if waiting and letter.type in heard and heard[letter.type].discards_letters:
+async def park_behind(session: AsyncSession, record: Record, heard: Hearing, wired: Any) -> None:
+    """The record's key had something waiting: wait behind it, unless it is gone by now or the event discards it."""
+    await lock_key(session, record.topic, record.key)
+    waiting = await waiting_keys(session, record.topic, [record.key])
+    if waiting and record.type in heard and heard[record.type].discards_letters:
         await _resolve(
             session,
             "dropped",
-            f"discarded by {letter.type}",
-            topic=letter.topic,
-            key=letter.key,
+            f"discarded by {record.type}",
+            topic=record.topic,
+            key=record.key,
         )
         waiting = set()
     if waiting:
-        await park(session, letter, "waits behind an earlier letter of its key")
+        await park(session, record, "waits behind an earlier letter of its key")
     else:
-        await handle(session, [letter], heard, wired)
+        await handle(session, [record], heard, wired)
 
 
 async def listed(
@@ -179,7 +179,7 @@ async def _replay_first(database: Database, topic: str, key: str, heard: Hearing
         if row is None or not await _resolve(session, "replayed", None, letter_id=row.id):
             return False
         try:
-            await react(session, [_as_letter(row)], heard, wired)
+            await react(session, [_as_record(row)], heard, wired)
         except Malformed as problem:
             raise StillFails(str(row.id), f"Malformed: {problem}") from problem
         except Exception as problem:
@@ -207,8 +207,8 @@ def _base64(value: bytes | None) -> str | None:
     return None if value is None else b64encode(value).decode()
 
 
-def _as_letter(row: DeadLetter) -> Letter:
-    return Letter(
+def _as_record(row: DeadLetter) -> Record:
+    return Record(
         topic=row.topic,
         partition=row.partition,
         position=row.position,

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import dead_letters, metrics
 from shared.database import Database
 from shared.events import Malformed
-from shared.inbox import Hearing, Letter, handle
+from shared.inbox import Hearing, Record, handle
 from shared.logging import logger
 from shared.refusals import is_away
 
@@ -40,10 +40,10 @@ def is_transient(problem: BaseException) -> bool:
 
 
 @dataclass
-class Delivery:
+class Batch:
     """One batch on its way; it survives transient failures, so that what was counted once is not counted again."""
 
-    letters: Sequence[Letter]
+    records: Sequence[Record]
     moved: Callable[[], None] = lambda: None
     """Called whenever a record is done with."""
     tries: int = 0
@@ -60,16 +60,16 @@ class Reader:
     wired: Any
     tries: int = 3
 
-    async def deliver(self, delivery: Delivery) -> None:
-        """Handle or park every letter of the batch; raises only what `is_transient`."""
-        if not delivery.letters:
+    async def deliver(self, batch: Batch) -> None:
+        """Handle or park every record of the batch; raises only what `is_transient`."""
+        if not batch.records:
             return
-        if delivery.tries == 0:
-            delivery.tries = await self._count(delivery.letters[0], alone=False)
-            delivery.one_by_one = delivery.tries > 1  # its marker was found: a process died over this batch
-        if not delivery.one_by_one:
+        if batch.tries == 0:
+            batch.tries = await self._count(batch.records[0], alone=False)
+            batch.one_by_one = batch.tries > 1  # its marker was found: a process died over this batch
+        if not batch.one_by_one:
             try:
-                await self._together(delivery)
+                await self._together(batch)
                 return
             except Exception as problem:
                 if is_transient(problem):
@@ -77,74 +77,74 @@ class Reader:
                 _log.warning(
                     "batch_goes_one_by_one",
                     cause=type(problem).__name__,
-                    topic=delivery.letters[0].topic,
+                    topic=batch.records[0].topic,
                 )
-                delivery.one_by_one = True
-        done = await self._known(delivery.letters)
-        for letter in delivery.letters:
-            if letter.event_id in done:
-                metrics.repeated.labels(letter.topic).inc()
+                batch.one_by_one = True
+        done = await self._known(batch.records)
+        for record in batch.records:
+            if record.event_id in done:
+                metrics.repeated.labels(record.topic).inc()
             else:
-                await self._alone(letter, delivery)
-            delivery.moved()
+                await self._alone(record, batch)
+            batch.moved()
         async with self.database.transaction() as session:
-            await self._forget(session, delivery.letters[0], alone=False)
+            await self._forget(session, batch.records[0], alone=False)
 
-    async def _together(self, delivery: Delivery) -> None:
-        letters = delivery.letters
+    async def _together(self, batch: Batch) -> None:
+        records = batch.records
         async with self.database.transaction() as session:
-            await self._forget(session, letters[0], alone=False)
-            new = await self._handle(session, letters)
-        metrics.handled.labels(letters[0].topic).inc(new)
-        metrics.repeated.labels(letters[0].topic).inc(len(letters) - new)
+            await self._forget(session, records[0], alone=False)
+            new = await self._handle(session, records)
+        metrics.handled.labels(records[0].topic).inc(new)
+        metrics.repeated.labels(records[0].topic).inc(len(records) - new)
 
-    async def _known(self, letters: Sequence[Letter]) -> set[UUID]:
+    async def _known(self, records: Sequence[Record]) -> set[UUID]:
         """What was handled or parked before, so that a batch which is begun again comes to its rest quickly."""
         known = text("SELECT event_id FROM inbox WHERE event_id = ANY(:ids)")
         async with self.database.transaction() as session:
-            return set((await session.execute(known, {"ids": [letter.event_id for letter in letters]})).scalars())
+            return set((await session.execute(known, {"ids": [record.event_id for record in records]})).scalars())
 
-    async def _alone(self, letter: Letter, delivery: Delivery) -> None:
-        if letter.position not in delivery.counted:
-            delivery.counted.add(letter.position)
-            if await self._count(letter, alone=True) > self.tries:
-                return await self._park(letter, f"the process died over it {self.tries} times")
+    async def _alone(self, record: Record, batch: Batch) -> None:
+        if record.position not in batch.counted:
+            batch.counted.add(record.position)
+            if await self._count(record, alone=True) > self.tries:
+                return await self._park(record, f"the process died over it {self.tries} times")
         for attempt, pause in enumerate((*_PAUSES_SECONDS, None), 1):
             try:
                 async with self.database.transaction() as session:
-                    await self._forget(session, letter, alone=True)
-                    new = await self._handle(session, [letter])
-                metrics.handled.labels(letter.topic).inc(new)
+                    await self._forget(session, record, alone=True)
+                    new = await self._handle(session, [record])
+                metrics.handled.labels(record.topic).inc(new)
                 return None
             except Exception as problem:
                 if is_transient(problem):
                     raise
                 if pause is None or attempt >= self.tries:
-                    return await self._park(letter, _cause(problem))
-                delivery.moved()
+                    return await self._park(record, _cause(problem))
+                batch.moved()
                 await asyncio.sleep(pause)
         return None
 
-    async def _handle(self, session: AsyncSession, letters: Sequence[Letter]) -> int:
-        held = await dead_letters.waiting_keys(session, letters[0].topic, [letter.key for letter in letters])
+    async def _handle(self, session: AsyncSession, records: Sequence[Record]) -> int:
+        held = await dead_letters.waiting_keys(session, records[0].topic, [record.key for record in records])
         new = await handle(
             session,
-            [letter for letter in letters if letter.key not in held],
+            [record for record in records if record.key not in held],
             self.heard,
             self.wired,
         )
-        for letter in letters:
-            if letter.key in held:
-                await dead_letters.park_behind(session, letter, self.heard, self.wired)
+        for record in records:
+            if record.key in held:
+                await dead_letters.park_behind(session, record, self.heard, self.wired)
         return new
 
-    async def _park(self, letter: Letter, cause: str) -> None:
+    async def _park(self, record: Record, cause: str) -> None:
         async with self.database.transaction() as session:
-            await dead_letters.lock_key(session, letter.topic, letter.key)
-            await self._forget(session, letter, alone=True)
-            await dead_letters.park(session, letter, cause)
+            await dead_letters.lock_key(session, record.topic, record.key)
+            await self._forget(session, record, alone=True)
+            await dead_letters.park(session, record, cause)
 
-    async def _count(self, letter: Letter, *, alone: bool) -> int:
+    async def _count(self, record: Record, *, alone: bool) -> int:
         """Write or find the marker, in a transaction of its own, before anything is handled."""
         statement = text(
             "INSERT INTO deliveries (topic, partition, position, alone, tries)"
@@ -153,21 +153,21 @@ class Reader:
             " RETURNING tries"
         )
         async with self.database.transaction() as session:
-            return int((await session.execute(statement, _position(letter, alone))).scalar_one())
+            return int((await session.execute(statement, _position(record, alone))).scalar_one())
 
-    async def _forget(self, session: AsyncSession, letter: Letter, *, alone: bool) -> None:
+    async def _forget(self, session: AsyncSession, record: Record, *, alone: bool) -> None:
         statement = text(
             "DELETE FROM deliveries"
             " WHERE topic = :topic AND partition = :partition AND position = :position AND alone = :alone"
         )
-        await session.execute(statement, _position(letter, alone))
+        await session.execute(statement, _position(record, alone))
 
 
-def _position(letter: Letter, alone: bool) -> dict[str, Any]:
+def _position(record: Record, alone: bool) -> dict[str, Any]:
     return {
-        "topic": letter.topic,
-        "partition": letter.partition,
-        "position": letter.position,
+        "topic": record.topic,
+        "partition": record.partition,
+        "position": record.position,
         "alone": alone,
     }
 

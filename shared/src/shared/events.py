@@ -12,6 +12,7 @@ from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from uuid_utils.compat import uuid7
 
+SecretsClass = type[BaseModel]
 Headers = Sequence[tuple[str, bytes | None]]
 """As Kafka gives them: any names, any bytes, and a value may be absent."""
 
@@ -30,6 +31,8 @@ class Event(BaseModel):
     type: ClassVar[str] = ""
     topic: ClassVar[str] = ""
     keyed_by: ClassVar[str] = ""
+    secrets: ClassVar[SecretsClass | None] = None
+    """What travels sealed with every event of the class; none: nothing does."""
 
     id: UUID = Field(default_factory=uuid7, exclude=True)
     time: datetime = Field(default_factory=lambda: datetime.now(UTC), exclude=True)

@@ -26,7 +26,7 @@ class Heard:
     inbox: bool = True
     batch: bool = False
     discards_letters: bool = False
-    """The event makes whatever waits under its key pointless (an erasure): those letters are dropped, then it runs."""
+    """The event makes what waits under its key pointless (an erasure): those dead letters are dropped, then it runs."""
 
 
 Hearing = dict[str, Heard]
@@ -37,7 +37,7 @@ def hearing(heard: Iterable[Heard]) -> Hearing:
 
 
 @dataclass(frozen=True)
-class Letter:
+class Record:
     """A record of a type that is read here, with what is needed to handle or to park it."""
 
     topic: str
@@ -50,17 +50,17 @@ class Letter:
     value: bytes | None
 
     @classmethod
-    def of(cls, record: "ConsumerRecord[bytes, bytes]", type_: str) -> "Letter":
-        position = f"{record.topic}/{record.partition}/{record.offset}"
+    def of(cls, polled: "ConsumerRecord[bytes, bytes]", type_: str) -> "Record":
+        position = f"{polled.topic}/{polled.partition}/{polled.offset}"
         return cls(
-            topic=record.topic,
-            partition=record.partition,
-            position=record.offset,
-            key=storable((record.key or b"").decode("utf-8", "replace")),
+            topic=polled.topic,
+            partition=polled.partition,
+            position=polled.offset,
+            key=storable((polled.key or b"").decode("utf-8", "replace")),
             type=storable(type_)[:200],
-            event_id=identity_of(record.headers, position),
-            headers=record.headers,
-            value=record.value,
+            event_id=identity_of(polled.headers, position),
+            headers=polled.headers,
+            value=polled.value,
         )
 
 
@@ -69,76 +69,76 @@ def storable(text: str) -> str:
     return text.replace("\x00", "\ufffd")
 
 
-def letters_for(records: "Sequence[ConsumerRecord[bytes, bytes]]", heard: Hearing) -> list[Letter]:
+def concerning(polled: "Sequence[ConsumerRecord[bytes, bytes]]", heard: Hearing) -> list[Record]:
     """The records that concern this reader; others are counted and passed over.
 
     A type that is read, in a version that is not, concerns it too: it must wait until the reader is updated.
     A record without a type is malformed, and parked, only where the topic carries something that is read.
     """
     names = {name.rpartition(".v")[0] for name in heard}
-    letters = []
-    for record in records:
-        type_ = type_of(record.headers)
+    records = []
+    for one in polled:
+        type_ = type_of(one.headers)
         if type_ is None or type_ in heard or type_.rpartition(".v")[0] in names:
-            letters.append(Letter.of(record, type_ or ""))
+            records.append(Record.of(one, type_ or ""))
         else:
-            metrics.ignored.labels(record.topic).inc()
-    return letters
+            metrics.ignored.labels(one.topic).inc()
+    return records
 
 
-def opened(letter: Letter, heard: Hearing) -> Event:
-    """The letter's event; raises `Malformed`."""
-    if letter.type not in heard:
-        raise Malformed(f"no reader for the type or its version: {letter.type[:80]!r}")
-    return decode(letter.headers, letter.value, heard[letter.type].event)
+def opened(record: Record, heard: Hearing) -> Event:
+    """The record's event; raises `Malformed`."""
+    if record.type not in heard:
+        raise Malformed(f"no reader for the type or its version: {record.type[:80]!r}")
+    return decode(record.headers, record.value, heard[record.type].event)
 
 
-async def handle(session: AsyncSession, letters: Sequence[Letter], heard: Hearing, wired: Any) -> int:
-    """Remember the letters and react to the new ones, in order, inside the caller's transaction; how many were new."""
+async def handle(session: AsyncSession, records: Sequence[Record], heard: Hearing, wired: Any) -> int:
+    """Remember the records and react to the new ones, in order, inside the caller's transaction; how many were new."""
     new = await remember(
         session,
-        [letter for letter in letters if letter.type not in heard or heard[letter.type].inbox],
+        [record for record in records if record.type not in heard or heard[record.type].inbox],
     )
-    fresh: list[Letter] = []
-    for letter in letters:
-        if letter.type in heard and not heard[letter.type].inbox:
-            fresh.append(letter)
-        elif letter.event_id in new:
-            new.remove(letter.event_id)  # the same event twice in one batch is a repeat too
-            fresh.append(letter)
+    fresh: list[Record] = []
+    for record in records:
+        if record.type in heard and not heard[record.type].inbox:
+            fresh.append(record)
+        elif record.event_id in new:
+            new.remove(record.event_id)  # the same event twice in one batch is a repeat too
+            fresh.append(record)
     await react(session, fresh, heard, wired)
     return len(fresh)
 
 
-async def react(session: AsyncSession, letters: Sequence[Letter], heard: Hearing, wired: Any) -> None:
-    """Run the reactions without asking the inbox; raises `Malformed` before any of them if a letter cannot be read."""
-    events = [(letter, opened(letter, heard)) for letter in letters]
-    for entry, run in _runs([(heard[letter.type], letter, event) for letter, event in events]):
+async def react(session: AsyncSession, records: Sequence[Record], heard: Hearing, wired: Any) -> None:
+    """Run the reactions without asking the inbox; raises `Malformed` before any of them if a record cannot be read."""
+    events = [(record, opened(record, heard)) for record in records]
+    for entry, run in _runs([(heard[record.type], record, event) for record, event in events]):
         if entry.batch:
             await entry.react(session, [event for _, event in run], wired)
             continue
-        for letter, event in run:
-            context.traceparent.set(header(letter.headers, "ce_traceparent"))  # what it causes belongs to its trace
+        for record, event in run:
+            context.traceparent.set(header(record.headers, "ce_traceparent"))  # what it causes belongs to its trace
             await entry.react(session, event, wired)
     context.traceparent.set(None)
 
 
-async def remember(session: AsyncSession, letters: Sequence[Letter]) -> set[UUID]:
+async def remember(session: AsyncSession, records: Sequence[Record]) -> set[UUID]:
     """Write the inbox rows in one statement; the ids that were not there before."""
-    if not letters:
+    if not records:
         return set()
     statement = text(
         "INSERT INTO inbox (event_id) SELECT DISTINCT unnest(CAST(:ids AS uuid[])) ORDER BY 1"
         " ON CONFLICT DO NOTHING RETURNING event_id"
     )
-    return set((await session.execute(statement, {"ids": [letter.event_id for letter in letters]})).scalars())
+    return set((await session.execute(statement, {"ids": [record.event_id for record in records]})).scalars())
 
 
-def _runs(fresh: Sequence[tuple[Heard, Letter, Event]]) -> Iterable[tuple[Heard, list[tuple[Letter, Event]]]]:
+def _runs(fresh: Sequence[tuple[Heard, Record, Event]]) -> Iterable[tuple[Heard, list[tuple[Record, Event]]]]:
     """Neighbours of one class together, so that the order of different events of a key stays as it was."""
-    run: list[tuple[Letter, Event]] = []
-    for index, (entry, letter, event) in enumerate(fresh):
-        run.append((letter, event))
+    run: list[tuple[Record, Event]] = []
+    for index, (entry, record, event) in enumerate(fresh):
+        run.append((record, event))
         if index + 1 == len(fresh) or fresh[index + 1][0] is not entry:
             yield entry, run
             run = []

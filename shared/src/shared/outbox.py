@@ -21,6 +21,10 @@ class NotOurs(TypeError):
     """An event that another service owns."""
 
 
+class WronglySealed(TypeError):
+    """Other secrets than those that travel with the event."""
+
+
 class TooLarge(ValueError):
     """An event that the broker would never take."""
 
@@ -34,6 +38,8 @@ def publish(session: AsyncSession, event: Event, sealed: BaseModel | None = None
     database: Database = session.info["database"]
     if event.owner() != database.service:
         raise NotOurs(f"{database.service} may not say {event.type}")
+    if type(sealed) is not (event.secrets or type(None)):
+        raise WronglySealed(f"{event.type} travels with {event.secrets}, not with {type(sealed)}")
     jwe = None if sealed is None else seal(event, sealed, database.public_keys)
     headers, value = encode(event, jwe, current_traceparent())
     if len(value) > MAX_BYTES:

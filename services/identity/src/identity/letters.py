@@ -21,6 +21,7 @@ from shared.contracts.identity import (
     PasswordRecoverySecrets,
 )
 from shared.delivering import is_transient
+from shared.limits import seconds_until_next
 from shared.logging import logger
 from shared.outbox import publish
 
@@ -186,7 +187,7 @@ async def _over_budget(session: AsyncSession, purpose: str, subject: str, wired:
 async def _wait(session: AsyncSession, purpose: str, subject: str, wired: Wired) -> int:
     settings = wired.settings
     ages = await _ages(session, purpose, subject, wired)
-    return rules.wait_before_letter(ages, settings.letter_again_seconds, settings.letters_per_day)
+    return seconds_until_next(ages, settings.letter_again_seconds, settings.letters_per_day)
 
 
 async def _ages(session: AsyncSession, purpose: str, subject: str, wired: Wired) -> list[float]:

@@ -1,13 +1,12 @@
 """The rules of logins, registrations, letters and sessions: what is refused, and why."""
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from shared.languages import _
 from shared.refusals import Refusal
 
 LOGIN_SHORTEST, LOGIN_LONGEST = 3, 64
-DAY_SECONDS = 86_400
 
 
 class LoginTooShort(Refusal):
@@ -139,14 +138,3 @@ def login_problem(login: str, digits: Collection[int]) -> Refusal | None:
     if is_account_number(key, digits):
         return LoginReserved()
     return None
-
-
-def wait_before_letter(ages: Sequence[float], again_seconds: int, per_day: int) -> int:
-    """Seconds until another letter may be asked for, 0 for now; `ages` are those of the day's requests, in seconds."""
-    waits = [0.0]
-    if ages:
-        waits.append(again_seconds - min(ages))
-    if len(ages) >= per_day:
-        waits.append(DAY_SECONDS - sorted(ages)[per_day - 1])
-    longest = max(waits)
-    return int(longest) + 1 if longest > 0 else 0

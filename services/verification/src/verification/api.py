@@ -11,7 +11,7 @@ from shared.contracts.verification import Purpose
 from shared.idempotency import answered, known_answer
 from shared.routes import router
 from verification import codes
-from verification.codes import Wired
+from verification.wired import Wired
 
 routes = router(prefix="/v1/codes", tags=["codes"])
 

@@ -19,23 +19,12 @@ from shared.contracts.verification import (
     PhoneVerified,
     Purpose,
 )
-from shared.database import Database
-from shared.keys import PrivateKeys
+from shared.limits import seconds_until_next
 from shared.outbox import publish
 from verification import proofs, rules
-from verification.live_codes import LiveCode, LiveCodes
-from verification.settings import VerificationSettings
+from verification.live_codes import LiveCode
 from verification.tables import CodeCheck, CodeSend
-
-
-@dataclass(frozen=True)
-class Wired:
-    """What the use cases work with."""
-
-    settings: VerificationSettings
-    database: Database
-    keys: PrivateKeys
-    live: LiveCodes
+from verification.wired import Wired
 
 
 @dataclass(frozen=True)
@@ -54,7 +43,10 @@ class Proof:
 
 
 async def open_code(phone: str, purpose: Purpose, wired: Wired) -> tuple[LiveCode, str]:
-    """Begin a code's life in Redis, before any budget is spent: if that fails, nothing is sent."""
+    """Begin a code's life in Redis, before any budget is spent: if that fails, nothing is sent.
+
+    Where no SMS follows, nobody ever learns the code, and its life ends by itself.
+    """
     canonical = canonical_phone(phone, wired.settings.countries)
     if canonical is None:
         raise rules.PhoneInvalid
@@ -67,7 +59,7 @@ async def open_code(phone: str, purpose: Purpose, wired: Wired) -> tuple[LiveCod
         settings.code_checks,
         settings.code_lifetime_seconds,
     )
-    return LiveCode(code_id, encrypted, purpose, settings.code_checks, 1, ends), canonical
+    return LiveCode(code_id, encrypted, purpose, settings.code_checks, ends), canonical
 
 
 async def send(session: AsyncSession, code: LiveCode, phone: str, wired: Wired) -> Sent:
@@ -75,15 +67,17 @@ async def send(session: AsyncSession, code: LiveCode, phone: str, wired: Wired) 
     settings, phone_hmac = wired.settings, wired.keys.hmac("phone", phone)
     now = await _lock(session, phone_hmac)
     ages = await _ages(session, phone_hmac)
-    if wait := rules.wait_before_send(ages, settings.resend_after_seconds, settings.phone_sends_per_day):
+    if wait := seconds_until_next(ages, settings.resend_after_seconds, settings.phone_sends_per_day):
         raise rules.TooManyCodes(retry_after=wait)
+    earlier = text("SELECT count(*) FROM code_sends WHERE code_id = :code_id")
+    send_number = (await session.execute(earlier, {"code_id": code.id})).scalar_one() + 1
     session.add(CodeSend(id=uuid7(), code_id=code.id, phone_hmac=phone_hmac))
     publish(
         session,
         CodeRequested(
             code_id=code.id,
             purpose=code.purpose,
-            send=code.sends,
+            send=send_number,
             expires_at=code.expires_at,
             locale=cast(Locale, context.locale.get()),
         ),
@@ -94,7 +88,7 @@ async def send(session: AsyncSession, code: LiveCode, phone: str, wired: Wired) 
 
 async def live_for_send(code_id: UUID, wired: Wired) -> tuple[LiveCode, str]:
     """The living code that is to be sent again, with its phone; same code, same expiry, same checks left."""
-    code = await wired.live.count_send(code_id)
+    code = await wired.live.find(code_id)
     if code is None:
         raise rules.CodeNotValid
     return code, _phone(code, wired)

@@ -20,19 +20,14 @@ _OPEN = """
 local now = redis.call('TIME')
 local ends = now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[1] * 1000
 ends = string.format('%.0f', ends)
-redis.call('HSET', KEYS[1], 'phone', ARGV[2], 'purpose', ARGV[3], 'left', ARGV[4], 'sends', 1, 'ends', ends)
+redis.call('HSET', KEYS[1], 'phone', ARGV[2], 'purpose', ARGV[3], 'left', ARGV[4], 'ends', ends)
 redis.call('PEXPIREAT', KEYS[1], ends)
 return ends
 """
 _CHECK = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return nil end
 if redis.call('HINCRBY', KEYS[1], 'left', -1) < 0 then return nil end
-return redis.call('HMGET', KEYS[1], 'phone', 'purpose', 'left', 'sends', 'ends')
-"""
-_SEND = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return nil end
-redis.call('HINCRBY', KEYS[1], 'sends', 1)
-return redis.call('HMGET', KEYS[1], 'phone', 'purpose', 'left', 'sends', 'ends')
+return redis.call('HMGET', KEYS[1], 'phone', 'purpose', 'left', 'ends')
 """
 
 
@@ -42,7 +37,6 @@ class LiveCode:
     encrypted_phone: str
     purpose: Purpose
     checks_left: int
-    sends: int
     expires_at: datetime
 
 
@@ -53,7 +47,6 @@ class LiveCodes:
         self._redis = redis
         self._open = redis.register_script(_OPEN)
         self._check = redis.register_script(_CHECK)
-        self._send = redis.register_script(_SEND)
 
     async def open(
         self,
@@ -73,9 +66,10 @@ class LiveCodes:
         with _unavailable():
             return _live(code_id, await self._check(keys=[_key(code_id)]))
 
-    async def count_send(self, code_id: UUID) -> LiveCode | None:
+    async def find(self, code_id: UUID) -> LiveCode | None:
         with _unavailable():
-            return _live(code_id, await self._send(keys=[_key(code_id)]))
+            found = await self._redis.hmget(_key(code_id), ["phone", "purpose", "left", "ends"])
+        return _live(code_id, cast(list[str], found) if all(found) else None)
 
     async def end(self, code_id: UUID) -> bool:
         """End the code's life; True for exactly one of all who try."""
@@ -119,5 +113,5 @@ def _moment(milliseconds: str) -> datetime:
 def _live(code_id: UUID, found: list[str] | None) -> LiveCode | None:
     if found is None:
         return None
-    phone, purpose, left, sends, ends = found
-    return LiveCode(code_id, phone, cast(Purpose, purpose), int(left), int(sends), _moment(ends))
+    phone, purpose, left, ends = found
+    return LiveCode(code_id, phone, cast(Purpose, purpose), int(left), _moment(ends))

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 from shared.service import Kernel, Service
 from verification import api, live_codes
-from verification.codes import Wired
 from verification.settings import VerificationSettings
+from verification.wired import Wired
 
 
 @asynccontextmanager

@@ -1,12 +1,10 @@
-"""The rules of codes: how one is made, when one may be sent, what is refused."""
+"""The rules of codes: how one is made, how it is typed, what is refused."""
 
 import re
-from collections.abc import Sequence
 
 from shared.languages import _
 from shared.refusals import Refusal
 
-DAY_SECONDS = 86_400
 _SPACES = re.compile(r"[\s\u00a0-]+")
 _ASCII_DIGITS = re.compile(r"[0-9]+")
 
@@ -53,14 +51,3 @@ def typed_code(text: str) -> str | None:
     """What was typed, without spaces and hyphens; None where it is anything but ASCII digits."""
     bare = _SPACES.sub("", text)
     return bare if _ASCII_DIGITS.fullmatch(bare) else None
-
-
-def wait_before_send(ages: Sequence[float], resend_after: int, per_day: int) -> int:
-    """Seconds until the phone may get another SMS, 0 for now.
-
-    `ages` are the ages, in seconds, of the SMS sent to it within the last day.
-    """
-    waits = [resend_after - min(ages)] if ages else []
-    if len(ages) >= per_day:
-        waits.append(DAY_SECONDS - sorted(ages)[per_day - 1])
-    return max(0, *(int(wait) + 1 for wait in waits), 0) if waits and max(waits) > 0 else 0

@@ -28,6 +28,7 @@ class EmailConfirmationSecrets(BaseModel):
 
 class EmailConfirmationRequested(IdentityEvent):
     type = "identity.email_confirmation_requested.v1"
+    secrets = EmailConfirmationSecrets
 
     purpose: Literal["registration", "migration", "email_change"]
     expires_at: datetime
@@ -44,6 +45,7 @@ class UserRegistered(IdentityEvent):
     """Said on confirmation, or at the first login of somebody from the old portal."""
 
     type = "identity.user_registered.v1"
+    secrets = RegisteredContacts
 
     origin: Literal["registered", "migrated"]
     locale: Locale
@@ -64,6 +66,7 @@ class PasswordRecoverySecrets(BaseModel):
 
 class PasswordRecoveryRequested(IdentityEvent):
     type = "identity.password_recovery_requested.v1"
+    secrets = PasswordRecoverySecrets
 
     expires_at: datetime
     locale: Locale
@@ -84,6 +87,7 @@ class ChangedContacts(BaseModel):
 
 class ContactChanged(IdentityEvent):
     type = "identity.contact_changed.v1"
+    secrets = ChangedContacts
 
     what: Literal["email", "phone", "locale"]
     locale: Locale
@@ -96,6 +100,7 @@ class SessionOrigin(BaseModel):
 
 class SessionStarted(IdentityEvent):
     type = "identity.session_started.v1"
+    secrets = SessionOrigin
 
     session_id: UUID
     known_device: bool
@@ -114,11 +119,13 @@ class ErasedContacts(BaseModel):
 
 class UserErased(IdentityEvent):
     type = "identity.user_erased.v1"
+    secrets = ErasedContacts
 
 
 class UserStated(IdentityEvent):
     """The user as it is now, for a reader that starts or was restored; nothing is sent because of it."""
 
     type = "identity.user_stated.v1"
+    secrets = RegisteredContacts
 
     locale: Locale

@@ -26,6 +26,7 @@ class CodeSecrets(BaseModel):
 
 class CodeRequested(VerificationEvent):
     type = "verification.code_requested.v1"
+    secrets = CodeSecrets
 
     send: int
     """1 for the first SMS of a code, 2 for its first repetition, and so on."""
