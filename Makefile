@@ -6,11 +6,11 @@ DIR ?= var/keys
 UV = uv=$$(deploy/bin/find-uv) && unset VIRTUAL_ENV && "$$uv"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check keys lock clean
+.PHONY: help setup demo up test check keys migration lock clean
 
 help: ## this list
 	@echo "Kabinet: make <target>"
-	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## the packages alone (the other targets do it by themselves)
 	@$(UV) sync
@@ -34,6 +34,9 @@ check: setup ## format, lint, types, import contracts, declared dependencies
 
 keys: setup ## a new set of keys in var/keys (DIR=folder chooses); never overwrites one
 	@$(UV) run --no-sync python -m deploy.keys "$(DIR)"
+
+migration: setup ## the draft of a migration: make migration SERVICE=identity MESSAGE="users may be blocked"
+	@$(UV) run --no-sync python -m deploy.migration "$(SERVICE)" "$(MESSAGE)"
 
 lock: setup ## newest versions of every package, pinned in pyproject.toml
 	@$(UV) run --no-sync python -m deploy.lock

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ ENDPOINT = "org.apache.kafka:kafka_2.13:4.4.0+org.slf4j:slf4j-simple:1.7.36"
 
 SUMS = Path(__file__).with_name("kafka.sha256")
 INSTEAD = "Or name a broker of your own: KABINET_KAFKA=host:port"
+MIRROR = "KABINET_MAVEN_MIRROR"
 TRIES = 3
 
 Say = Callable[[str], None]
@@ -67,7 +69,8 @@ def _fetch(home: Path, say: Say, sums: Path) -> None:
             reason = str(problem).splitlines()[0][:200]
             say(f"Apache Kafka: could not be fetched ({reason}){', trying again' if left else ''}")
             if not left:
-                raise CannotStart(f"Apache Kafka's jars cannot be had. Is the network there? {INSTEAD}") from problem
+                how = f"Is the network there? Behind a mirror, name it: {MIRROR}=https://…. {INSTEAD}"
+                raise CannotStart(f"Apache Kafka's jars cannot be had: {reason}.\n{how}") from problem
     whole = work / "whole"
     whole.mkdir()
     for jar in jars:
@@ -84,7 +87,13 @@ def _resolve(work: Path, progress: "_Progress") -> list[Path]:
     from jgo.maven import MavenContext, PythonResolver
 
     logging.getLogger("jgo").setLevel(logging.ERROR)
-    context = MavenContext(resolver=PythonResolver(progress_callback=progress), repo_cache=work / "repo", timeout=30)
+    mirror = os.environ.get(MIRROR)  # of Maven's central repository; none: that itself
+    context = MavenContext(
+        resolver=PythonResolver(progress_callback=progress),
+        repo_cache=work / "repo",
+        remote_repos={"central": mirror} if mirror else None,
+        timeout=30,
+    )
     environment = EnvironmentBuilder(context, cache_dir=work / "envs").from_endpoint(ENDPOINT)
     return list(environment.all_jars)
 

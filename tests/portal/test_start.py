@@ -36,6 +36,13 @@ async def test_start_page_speaks_the_readers_language(client: httpx2.AsyncClient
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("path", ["/c/some-token", "/accounts", "/nothing/at/all"])
+async def test_page_that_is_not_there_yet_says_so_to_a_person(client: httpx2.AsyncClient, path: str) -> None:
+    page = await client.get(path)
+
+    assert (page.status_code, "Этой страницы пока нет" in page.text, "some-token" in page.text) == (404, True, False)
+
+
 async def test_portal_without_redis_is_alive_and_not_ready(client: httpx2.AsyncClient) -> None:
     assert (await client.get("/livez")).status_code == 200
     ready = await client.get("/readyz")

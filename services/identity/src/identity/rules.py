@@ -66,7 +66,7 @@ class LinkNotValid(Refusal):
 
     status = 410
     code = "link-not-valid"
-    detail = _("This link no longer works. It works once and not for long.")
+    detail = _("This link no longer works: it works once and not for long. Ask for a new one.")
 
 
 class TicketNotValid(Refusal):
@@ -86,13 +86,13 @@ class InvalidCredentials(Refusal):
 class TooManyAttempts(Refusal):
     status = 429
     code = "too-many-attempts"
-    detail = _("Too many attempts. Wait for the time in Retry-After, or set a new password by a link in a letter.")
+    detail = _("Too many attempts. Try again later, or set a new password by a link in a letter.")
 
 
 class TooManyLetters(Refusal):
     status = 429
     code = "too-many-letters"
-    detail = _("A letter is on its way. Wait for the time in Retry-After before you ask for another.")
+    detail = _("A letter is on its way. You can ask for another later.")
 
 
 class EmailNotConfirmed(Refusal):

@@ -126,7 +126,10 @@ async def check(code_id: UUID, typed: str, wired: Wired) -> Proof:
 
 
 async def _lock(session: AsyncSession, phone_hmac: bytes) -> datetime:
-    """Lock the phone's row, so that its budgets are counted by one request at a time; the database's now."""
+    """Lock the phone's row and tell the database's time, so that budgets are counted by one request at a time.
+
+    A code belongs to one phone, so this also keeps what is said of a code in the order of commits.
+    """
     statement = text(
         "INSERT INTO phones (phone_hmac) VALUES (:phone)"
         " ON CONFLICT (phone_hmac) DO UPDATE SET seen_at = now() RETURNING clock_timestamp()"

@@ -18,7 +18,7 @@ class PhoneInvalid(Refusal):
 class TooManyCodes(Refusal):
     status = 429
     code = "too-many-codes"
-    detail = _("Many codes went to this number. Wait for the time in Retry-After and ask again.")
+    detail = _("A code has just gone to this number, or many did today. Ask again later.")
 
 
 class CodesUnavailable(Refusal):
