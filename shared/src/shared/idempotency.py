@@ -2,9 +2,9 @@
 
 import json
 import re
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from fastapi import Request, Response
+from fastapi import Depends, Header, Request, Response
 from fastapi.encoders import jsonable_encoder
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,6 +31,18 @@ class RequestInFlight(Refusal):
     status: ClassVar[int] = 409
     code = "request-in-flight"
     detail = _("The same request is still running. Wait a moment and send it again with the same key.")
+
+
+async def _documented(
+    idempotency_key: Annotated[
+        str | None, Header(description="16 to 128 characters; the same key and body get the same answer for 24 hours")
+    ] = None,
+) -> None:
+    """The key itself is read, and refused, where the effect's transaction is open."""
+
+
+IDEMPOTENT = Depends(_documented)
+"""In a route's `dependencies`: its OpenAPI names the header."""
 
 
 def _scope(request: Request) -> bytes | None:

@@ -12,7 +12,7 @@ from billing_link.tables import LinkRequest
 from billing_link.wired import Wired
 from shared.bearer import Caller
 from shared.client import address_of, counted_as
-from shared.idempotency import answered, known_answer
+from shared.idempotency import IDEMPOTENT, answered, known_answer
 from shared.refusals import InvalidFields, Refusal
 from shared.routes import router
 
@@ -67,7 +67,7 @@ class ShownAccounts(BaseModel):
     items: list[ShownAccount]
 
 
-@routes.post("/link-requests", status_code=202, response_model=ShownRequest)
+@routes.post("/link-requests", status_code=202, response_model=ShownRequest, dependencies=[IDEMPOTENT])
 async def ask_for_link(request: Request, caller: Caller, body: AskedLink) -> Response:
     """Ask for an account by its number and the amount of a recent electricity payment; the check follows."""
     number, kopecks = _read(body)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from notifier import feedback, own_list
 from shared.bearer import Caller
-from shared.idempotency import answered, known_answer
+from shared.idempotency import IDEMPOTENT, answered, known_answer
 from shared.languages import preferred
 from shared.routes import router as checked_router
 
@@ -33,7 +33,7 @@ class Reference(BaseModel):
     reference: str = Field(examples=["4K7-2QX"])
 
 
-@router.post("/feedback", status_code=202, response_model=Reference)
+@router.post("/feedback", status_code=202, response_model=Reference, dependencies=[IDEMPOTENT])
 async def post_feedback(request: Request, body: FeedbackBody) -> Response:
     """Write to support. Takes an `Idempotency-Key`. No login needed."""
     locale = preferred(request.headers.get("accept-language"))

@@ -8,7 +8,7 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.verification import Purpose
-from shared.idempotency import answered, known_answer
+from shared.idempotency import IDEMPOTENT, answered, known_answer
 from shared.routes import router
 from verification import codes
 from verification.wired import Wired
@@ -49,7 +49,7 @@ class ProofAnswer(BaseModel):
     expires_at: datetime
 
 
-@routes.post("", status_code=202, response_model=CodeAnswer)
+@routes.post("", status_code=202, response_model=CodeAnswer, dependencies=[IDEMPOTENT])
 async def ask(request: Request, body: CodeBody, doors: Doors) -> Response:
     """Send a code to the phone."""
     async with doors.database.transaction() as session:

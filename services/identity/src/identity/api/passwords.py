@@ -6,7 +6,7 @@ from pydantic import Field
 from identity import letters, recovering, rules
 from identity.api.doors import Body, Doors
 from identity.registering import unfit_password
-from shared.idempotency import answered, known_answer
+from shared.idempotency import IDEMPOTENT, answered, known_answer
 from shared.refusals import InvalidFields
 from shared.routes import router
 
@@ -23,7 +23,7 @@ class ResetBody(Body):
     password_confirmation: str = Field(max_length=4096)
 
 
-@routes.post("/password-recoveries", status_code=202)
+@routes.post("/password-recoveries", status_code=202, dependencies=[IDEMPOTENT])
 async def recover(request: Request, body: RecoveryBody, doors: Doors) -> Response:
     """Ask for a letter with a link; the answer and the work are the same whoever exists."""
     async with doors.database.transaction() as session:

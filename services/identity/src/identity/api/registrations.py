@@ -11,7 +11,7 @@ from identity.api.doors import Body, Doors
 from shared import context
 from shared.contacts import mask_email
 from shared.contracts.identity import Locale
-from shared.idempotency import answered, known_answer
+from shared.idempotency import IDEMPOTENT, answered, known_answer
 from shared.routes import router
 
 routes = router(prefix="/v1", tags=["registration"])
@@ -44,7 +44,7 @@ class ConfirmationAnswer(BaseModel):
     purpose: Literal["registration", "migration", "email_change"]
 
 
-@routes.post("/registrations", status_code=201, response_model=RegistrationAnswer)
+@routes.post("/registrations", status_code=201, response_model=RegistrationAnswer, dependencies=[IDEMPOTENT])
 async def register(request: Request, body: RegistrationBody, doors: Doors) -> Response:
     """Register: the form, the phone proof and the login are checked in this order."""
     locale: Locale = body.locale or ("en" if context.locale.get() == "en" else "ru")
