@@ -1,4 +1,4 @@
-"""`python -m deploy.keys FOLDER`: makes a set of keys, one public JWK Set for all and one private one per service."""
+"""Makes a set of keys: one public JWK Set for all services, and a private one for each."""
 
 import argparse
 import json
@@ -66,13 +66,17 @@ def _write(path: Path, content: dict[str, Any], mode: int) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make keys", description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser = argparse.ArgumentParser(prog="python -m deploy.keys", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the files go; it is made where it is missing")
     folder: Path = parser.parse_args().folder
     try:
         make(folder)
-    except (KeysExist, OSError) as problem:
+    except KeysExist as problem:
         print(problem, file=sys.stderr)
+        return 1
+    except OSError as problem:
+        why = problem.strerror or problem
+        print(f"{folder} cannot be written: {why}. Name another folder: make keys DIR=folder", file=sys.stderr)
         return 1
     print(f"Keys are in {folder}: {PUBLIC} for every service, <service>.private.jwks.json for that service alone.")
     return 0

@@ -5,6 +5,7 @@ are pinned here, in `[tool.uv] constraint-dependencies`, and `uv.lock` is made o
 (docs/decisions/0002-pins-without-addresses.md).
 """
 
+import argparse
 import os
 import re
 import subprocess
@@ -17,6 +18,8 @@ PIN = re.compile(r'^name = "(?P<name>[^"]+)"\nversion = "(?P<version>[^"]+)"\nso
 
 
 def main() -> int:
+    about = "Resolves the newest versions of all packages and pins them in pyproject.toml."
+    argparse.ArgumentParser(prog="make lock", description=about).parse_args()
     text = FILE.read_text()
     if not BLOCK.search(text):
         print(f"{FILE.name} has no `constraint-dependencies = [` under [tool.uv]; put an empty list back.")
@@ -26,6 +29,10 @@ def main() -> int:
         subprocess.run([os.environ.get("UV", "uv"), "lock", "--upgrade"], cwd=FILE.parent, check=True)
         pins = PIN.finditer((FILE.parent / "uv.lock").read_text())
         lines = sorted(f'    "{pin["name"]}=={pin["version"]}",\n' for pin in pins)
+    except (subprocess.CalledProcessError, FileNotFoundError) as problem:
+        FILE.write_text(text)
+        print(f"uv could not resolve the packages ({problem}); {FILE.name} is as it was.", file=sys.stderr)
+        return 1
     except BaseException:
         FILE.write_text(text)
         raise

@@ -1,7 +1,8 @@
-"""`python -m deploy.embedded up|demo|exports`: what `make up`, `make demo` and the gate run."""
+"""The whole of Kabinet on this machine: real servers and the services, without containers."""
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -51,6 +52,7 @@ def main() -> int:
     chosen = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.umask(0o077)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what cannot be reached is told in our own words
     match chosen.command:
         case "up":
             work = up.up(chosen.folder)

@@ -1,10 +1,12 @@
 """`make demo`: the whole journey on a fresh set of its own, each step printed with what a person sees and its time."""
 
 import asyncio
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,23 +24,39 @@ WIDTH = 26
 async def walk() -> int:
     """0 only if every step held."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="kabinet-demo-") as folder:
-        print(
-            "Kabinet: PostgreSQL, Redis, Apache Kafka, SMTP and SMS, five programs; on free ports, data thrown away.\n"
-        )
-        async with EmbeddedSet(Path(folder) / "set", free_ports=True) as kabinet:
-            print(f"{'The set answers':{WIDTH}} {time.monotonic() - began:6.2f} s")
-            made = sample.make(Path(folder) / "sample", datetime.now(ZoneInfo("Europe/Moscow")).date())
-            try:
-                await imports(kabinet, made.accounts.parent)
-                await _journey(kabinet, made)
-            except StepFailed as failure:
-                print(f"\nThis step did not hold: {failure}", file=sys.stderr)
-                print(_last_lines(kabinet), file=sys.stderr)
-                return 1
-            _memory(kabinet)
-    print(f"\nEvery step held, in {time.monotonic() - began:.1f} s. `make up` leaves it running.")
+    print("Kabinet: PostgreSQL, Redis, Apache Kafka, SMTP and SMS, five programs; on free ports, data thrown away.\n")
+    try:
+        with scratch("kabinet-demo-") as folder:
+            async with EmbeddedSet(folder / "set", free_ports=True) as kabinet:
+                print(f"{'The set answers':{WIDTH}} {time.monotonic() - began:6.2f} s")
+                made = sample.make(folder / "sample", datetime.now(ZoneInfo("Europe/Moscow")).date())
+                try:
+                    await imports(kabinet, made.accounts.parent)
+                    await _journey(kabinet, made)
+                except StepFailed as failure:
+                    print(f"\nThis step did not hold: {failure}\n{_last_lines(kabinet)}", file=sys.stderr)
+                    raise
+                _memory(kabinet)
+    except StepFailed:
+        return 1
+    print(f"\nEvery step held, in {time.monotonic() - began:.1f} s; its files ({folder}) are thrown away.")
+    print("`make up` starts a set that stays.")
     return 0
+
+
+@contextmanager
+def scratch(prefix: str) -> Iterator[Path]:
+    """A folder that is thrown away afterwards, unless something failed: then it is kept, and named."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield folder
+    except Exception:
+        print(f"\nKept for a look: {folder} (logs in {folder / 'set' / 'logs'})", file=sys.stderr)
+        raise
+    except BaseException:  # Ctrl-C: nobody wants to look
+        shutil.rmtree(folder)
+        raise
+    shutil.rmtree(folder)
 
 
 async def imports(kabinet: EmbeddedSet, folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import uvicorn
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from fastapi import Body, Depends, FastAPI, Header, HTTPException
+from fastapi import Body, Depends, FastAPI, Header, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from deploy.embedded.mailbox_pages import Pages
@@ -67,7 +67,15 @@ def mailbox(messages: Messages, token: str, host: str, smtp_port: int) -> FastAP
         """The same `message_id` again is answered alike and sends no second SMS."""
         return {"id": messages.add_sms(message_id, to, sender, text).id}
 
-    app.include_router(Pages(messages).router)
+    pages = Pages(messages)
+    app.include_router(pages.router)
+
+    @app.exception_handler(404)
+    async def missing(request: Request, _problem: Exception) -> Response:
+        if request.url.path.startswith(("/api/", "/sms/")):
+            return JSONResponse({"detail": "Not Found"}, 404)
+        return pages.missing(request)
+
     return app
 
 

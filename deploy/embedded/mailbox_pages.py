@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException
+from fastapi import APIRouter, Header, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
@@ -27,6 +27,10 @@ WORDS: dict[str, dict[str, str]] = {
         "find": "Найти",
         "any": "адрес или телефон целиком",
         "none": "Пока ничего нет.",
+        "none_to": "На этот адрес или телефон ничего не приходило.",
+        "none_email": "Писем пока нет.",
+        "none_sms": "SMS пока нет.",
+        "missing": "Такого сообщения или страницы нет.",
         "back": "К списку",
         "text": "Текст",
         "headers": "Заголовки",
@@ -46,6 +50,10 @@ WORDS: dict[str, dict[str, str]] = {
         "find": "Find",
         "any": "a whole address or phone",
         "none": "Nothing yet.",
+        "none_to": "Nothing has come to this address or phone.",
+        "none_email": "No letters yet.",
+        "none_sms": "No SMS yet.",
+        "missing": "There is no such message or page.",
         "back": "Back to the list",
         "text": "Text",
         "headers": "Headers",
@@ -73,7 +81,8 @@ def linked(text: str) -> Markup:
 
 
 def local_time(received_at: str) -> str:
-    return datetime.fromisoformat(received_at).astimezone().strftime("%d.%m.%Y %H:%M:%S")
+    """In this machine's zone, which is named."""
+    return datetime.fromisoformat(received_at).astimezone().strftime("%d.%m.%Y %H:%M:%S %Z")
 
 
 class Pages:
@@ -107,6 +116,14 @@ class Pages:
         if (found := self._messages.find(message_id)) is None or found.html is None:
             raise HTTPException(404)
         return HTMLResponse('<base target="_blank">' + found.html, headers={"Content-Security-Policy": LETTER_POLICY})
+
+    def missing(self, request: Request) -> HTMLResponse:
+        """What answers 404 to a person."""
+        page = self._page(
+            "missing.html", request.query_params.get("lang", ""), request.headers.get("accept-language", "")
+        )
+        page.status_code = 404
+        return page
 
     def _page(self, name: str, lang: str, accept_language: str, **values: object) -> HTMLResponse:
         if lang not in WORDS:

@@ -13,6 +13,8 @@ from typing import Literal
 
 from uuid_utils.compat import uuid7
 
+from shared.contacts import canonical_phone
+
 KEPT = 1000
 
 Channel = Literal["email", "sms"]
@@ -96,9 +98,10 @@ class Messages:
 
 
 def receiver(to: str | None) -> str | None:
-    """The address asked for. A `+` typed into a query means a space: a phone gets it back."""
+    """The address asked for; a phone in its one form, however it was typed. A `+` typed into a query means a space: a
+    number that is no phone of ours gets it back."""
     to = (to or "").strip()
-    return f"+{to}" if to.isascii() and to.isdigit() else to or None
+    return canonical_phone(to) or (f"+{to}" if to.isascii() and to.isdigit() else to or None)
 
 
 def _line(message: Message) -> str:

@@ -1,6 +1,7 @@
 """The mailbox: real SMTP in, the SMS interface in, JSON and pages out."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -148,3 +149,43 @@ async def test_pages_show_letters_and_run_nothing_of_them(box: Box) -> None:
     assert '<a href="http://127.0.0.1:8080/c/abc"' in page.text
     assert frame.headers["Content-Security-Policy"].startswith("sandbox ")
     assert "allow-scripts" not in frame.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("typed", ["89160000005", "8 (916) 000-00-05", "+7 916 000-00-05", "+79160000005"])
+async def test_phone_is_found_however_it_is_typed(box: Box, typed: str) -> None:
+    await box.client.post("/sms/messages", json=sms("+79160000005"))
+
+    assert len(await box.items(to=typed)) == 1
+
+
+async def test_page_says_what_the_filter_did_not_find(box: Box) -> None:
+    await box.send("anna.filter@example.org")
+
+    nothing = await box.client.get("/", params={"to": "nobody@example.org", "lang": "en"})
+    found = await box.client.get("/", params={"to": "anna.filter@example.org", "lang": "en"})
+
+    assert "Nothing has come to this address or phone." in nothing.text
+    assert "Nothing" not in found.text
+
+
+async def test_other_language_keeps_the_filter(box: Box) -> None:
+    page = await box.client.get("/", params={"to": "anna+1@example.org", "channel": "email", "lang": "en"})
+
+    assert 'href="?lang=ru&amp;channel=email&amp;to=anna%2B1%40example.org"' in page.text
+
+
+async def test_times_name_their_zone(box: Box) -> None:
+    await box.send("anna.zone@example.org")
+
+    page = await box.client.get("/", params={"to": "anna.zone@example.org"})
+
+    assert re.search(r"\d\d:\d\d:\d\d [A-Z+-]\S*</time>", page.text)
+
+
+@pytest.mark.parametrize("path", ["/messages/none", "/messages/none/html", "/nowhere"])
+async def test_page_that_is_not_there_is_said_in_words(box: Box, path: str) -> None:
+    page = await box.client.get(path, headers={"Accept-Language": "en"})
+
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no such message or page." in page.text
+    assert (await box.client.get("/api/nowhere")).json() == {"detail": "Not Found"}

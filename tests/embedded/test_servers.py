@@ -1,5 +1,6 @@
 """PostgreSQL, Redis and Kafka of the embedded set, each alone."""
 
+import asyncio
 from pathlib import Path
 
 import asyncpg
@@ -7,8 +8,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from redis.asyncio import Redis as RedisClient
 
-from deploy.embedded import postgres, topics
+from deploy.embedded import postgres, servers, topics
 from deploy.embedded.children import CannotStart
+from deploy.embedded.environment import Secrets
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.redis import Redis
@@ -83,3 +85,67 @@ async def test_kafka_keeps_topics_and_records_over_a_restart(tmp_path: Path) -> 
         assert len(consumer.partitions_for_topic("identity.events") or ()) == 12
         assert (await consumer.getone()).value == b"kept"
     await server.stop()
+
+
+async def test_first_that_cannot_start_is_what_the_caller_gets_and_ends_the_others() -> None:
+    ended: list[str] = []
+
+    async def fails() -> None:
+        raise CannotStart("no network")
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("waits")
+
+    with pytest.raises(CannotStart, match=r"^no network$"):
+        await servers.together(waits(), servers.together(fails(), waits()))
+
+    assert ended == ["waits", "waits"]
+
+
+async def test_defect_among_those_that_start_together_keeps_its_own_kind() -> None:
+    async def fails() -> None:
+        raise KeyError("a defect")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await servers.together(fails())
+
+    assert caught.group_contains(KeyError)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "redis://127.0.0.1:1", "redis://127.0.0.1:many", "redis://127.0.0.1:1/3"])
+async def test_redis_url_that_is_of_no_use_is_one_line_that_names_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv(servers.REDIS_URL, url)
+
+    with pytest.raises(CannotStart, match=r"^.*KABINET_REDIS_URL .*redis://:password@host:port.*$") as caught:
+        await servers.redis(tmp_path, 1, lambda part: None)
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "postgresql://a:b@127.0.0.1:1/postgres", "postgresql://a@127.0.0.1:x/y"])
+async def test_postgres_url_that_is_of_no_use_is_one_line_that_names_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv(servers.POSTGRES_URL, url)
+
+    with pytest.raises(CannotStart, match=r"^.*KABINET_POSTGRES_URL .*postgresql://superuser:.*$") as caught:
+        await servers.postgres(tmp_path, 1, Secrets({"identity": "x"}, "x"), lambda part: None)
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:many"])
+async def test_broker_that_is_of_no_use_is_one_line_that_names_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv(servers.KAFKA, address)
+
+    with pytest.raises(CannotStart, match=r"^.*KABINET_KAFKA .*host:port.*$") as caught:
+        await servers.kafka(tmp_path, 1, 2, lambda part: None, print)
+
+    assert "\n" not in str(caught.value)

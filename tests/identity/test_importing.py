@@ -28,7 +28,7 @@ DECEMBER = date(2025, 12, 1)
 class ImporterSettings(ServiceSettings):
     service: ClassVar[str] = "identity"
 
-    http_port: int = 0
+    http_port: int = 8001
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 import notifier
 from notifier import letters, rendering
-from notifier.letters import LETTERS
+from notifier.letters import LETTERS, in_html, in_text
 from notifier.rendering import Envelope, NotOneAddress, letter_message, one_address, render
 from notifier.rules import Kind
 from notifier.words import Words
@@ -102,12 +102,34 @@ def test_html_and_text_say_the_same(kind: Kind, details: dict[str, Any], secrets
     page, text = render(letter, words(locale))
 
     seen = " ".join(Read(page).words)
-    for part in (letter.subject, *letter.lead, *letter.small, *letter.more, *letter.aside):
+    for part in (letter.subject, *letter.more, *letter.aside, *in_text((*letter.lead, *letter.small))):
         assert " ".join(part.split()) in " ".join(text.split())
+    for part in (letter.subject, *letter.more, *letter.aside, *in_html((*letter.lead, *letter.small))):
         assert " ".join(part.split()) in seen
     links = {link for link in Read(page).links if link.startswith("http")}
     assert links == set(re.findall(r"https?://\S+", text))
     assert all(link.startswith("https://lk.example.ru/") for link in links)
+
+
+@every_letter
+@both_languages
+def test_text_names_each_link_once_and_no_button(
+    kind: Kind, details: dict[str, Any], secrets: Any, locale: str
+) -> None:
+    _page, text = render(letter_of(kind, details, secrets, locale), words(locale))
+
+    links = re.findall(r"https?://\S+", text)
+    assert len(links) == len(set(links))
+    assert not re.search(r"button|кнопк", text, re.IGNORECASE)
+    assert not re.search(r":\s*\n\s*\n", text)
+
+
+@every_letter
+def test_russian_times_name_moscow(kind: Kind, details: dict[str, Any], secrets: Any) -> None:
+    letter = letter_of(kind, details, secrets, "ru")
+
+    said = " ".join(in_html((*letter.lead, *letter.small)))
+    assert len(re.findall(r"\d\d:\d\d", said)) == len(re.findall("\\d\\d:\\d\\d\u00a0МСК", said))
 
 
 @every_letter
@@ -120,7 +142,7 @@ def test_subject_fits_and_nothing_is_left_open(kind: Kind, details: dict[str, An
     assert 0 < len(letter.subject) <= 60
     assert not re.search(r"[{}]", text)
     assert "<img" not in page
-    assert len(letter.lead[0]) > 0
+    assert len(in_html(letter.lead)[0]) > 0
 
 
 @every_letter
@@ -171,9 +193,28 @@ def test_placeholders_of_translations_are_those_of_the_originals() -> None:
 def test_confirmation_names_its_end_in_the_regions_time() -> None:
     letter = letter_of(Kind.EMAIL_CONFIRMATION, {"purpose": "registration", **LIFE}, CONFIRMATION, "ru")
 
-    assert letter.small[0].replace("\u00a0", " ") == "Ссылка действует 24 часа, до 26 ноября 14:20."
+    assert in_text(letter.small)[0].replace("\u00a0", " ") == "Ссылка действует 24 часа, до 26 ноября 14:20 МСК."
     assert letter.string == f"https://lk.example.ru/c/{TOKEN}"
-    assert letter.lead[0].replace("\u00a0", " ") == "Этот адрес указали при регистрации в кабинете Энергосбыта."
+    assert (
+        in_text(letter.lead)[0].replace("\u00a0", " ") == "Этот адрес указали при регистрации в кабинете Энергосбыта."
+    )
+
+
+def test_text_of_a_confirmation_reads_as_a_letter() -> None:
+    letter = letter_of(Kind.EMAIL_CONFIRMATION, {"purpose": "registration", **LIFE}, CONFIRMATION, "ru")
+
+    page, text = render(letter, words("ru"))
+
+    assert text.replace("\u00a0", " ").partition("\n--")[0] == (
+        "Подтвердите адрес почты\n\n"
+        "Этот адрес указали при регистрации в кабинете Энергосбыта. Откройте ссылку — и сможете войти.\n\n"
+        f"Подтвердить адрес:\nhttps://lk.example.ru/c/{TOKEN}\n\n"
+        "Ссылка действует 24 часа, до 26 ноября 14:20 МСК.\n\n"
+        "Не регистрировались? Ничего не делайте: без подтверждения кабинет не откроется.\n"
+    )
+    seen = " ".join(Read(page).words)
+    assert "Нажмите кнопку — и сможете войти." in seen
+    assert f"Если кнопка не открывается, скопируйте ссылку: https://lk.example.ru/c/{TOKEN}" in seen
 
 
 def test_confirmation_names_other_logins_masked_where_they_are_account_numbers() -> None:

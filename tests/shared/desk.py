@@ -49,7 +49,7 @@ class Crossed(Event):
 
 class DeskSettings(ServiceSettings):
     service: ClassVar[str] = "desk"
-    http_port: int = 0
+    http_port: int = 8009
 
 
 class DeskDatabase(Database):

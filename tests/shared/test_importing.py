@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
+from shared import importing
 from shared.database import Database
 from shared.importing import (
     BadRow,
@@ -21,6 +22,7 @@ from shared.importing import (
     Noted,
     Shape,
     TooManyRejects,
+    count,
     exit_codes,
     refuse_bad_files,
     stage,
@@ -34,7 +36,7 @@ from tests.kit import Databases
 class ImporterSettings(ServiceSettings):
     service: ClassVar[str] = "importer"
 
-    http_port: int = 0
+    http_port: int = 8009
 
 
 def metering(cells: Cells) -> Sequence[object] | Noted:
@@ -131,7 +133,7 @@ async def test_bad_rows_go_beside_the_file_with_line_and_reason(database: Databa
 async def test_more_than_one_percent_of_bad_rows_applies_nothing(database: Database, tmp_path: Path) -> None:
     path = written(tmp_path, "meter,reading\n" + "".join(f"m{n},1\n" for n in range(98)) + "a,x\n")
 
-    with pytest.raises(TooManyRejects, match="1 of 99 rows are bad"):
+    with pytest.raises(TooManyRejects, match="1 of 99 rows bad"):
         await run(database, path)
 
     assert await readings(database) == {}
@@ -244,9 +246,25 @@ def test_the_program_prints_a_refusal_and_exits_with_its_code(
     assert capsys.readouterr().err == f"{refused}\n"
 
 
-async def test_progress_is_told_in_plain_lines_where_no_terminal_is(
+async def test_small_file_is_read_without_a_word(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await run(database, written(tmp_path, "meter,reading\na,1\nb,2\n"))
 
-    assert capsys.readouterr().err.startswith("readings.csv: 2 rows, ")
+    assert capsys.readouterr().err == ""
+
+
+async def test_progress_is_told_in_plain_lines_where_it_takes_long_and_no_terminal_is(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_PLAIN_LINE_SECONDS", 0.0)
+
+    await run(database, written(tmp_path, "meter,reading\na,1\nb,2\n"))
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-2].startswith("readings.csv: 100%, 2 rows, ")
+    assert lines[-1] == "readings.csv: read to the end; its good rows are applied next"
+
+
+def test_counts_have_their_plural() -> None:
+    assert [count(number, "row") for number in (0, 1, 2, 12000)] == ["0 rows", "1 row", "2 rows", "12,000 rows"]

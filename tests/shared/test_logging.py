@@ -107,3 +107,12 @@ def test_each_event_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     logging.getLogger("other").warning("also\nhere")
 
     assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == ["said", "also\nhere"]
+
+
+def test_clients_of_the_broker_say_nothing_that_we_say_ourselves(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("identity", "DEBUG")
+
+    logging.getLogger("aiokafka.consumer.group_coordinator").error("Group Coordinator Request failed")
+    logging.getLogger("aiokafka").warning("Unable connect to node")
+
+    assert capsys.readouterr().out == ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import time
@@ -144,7 +145,7 @@ async def test_missing_setting_is_named_and_exit_2(environment: dict[str, str], 
         said, _ = await asyncio.wait_for(process.communicate(), 30)
 
     assert process.returncode == 2
-    assert said.decode().splitlines()[0] == "VERIFICATION_DATABASE_URL: Field required"
+    assert said.decode().splitlines()[0] == "VERIFICATION_DATABASE_URL: is not set"
 
 
 async def test_missing_keys_are_one_line_and_exit_2(environment: dict[str, str]) -> None:
@@ -153,7 +154,9 @@ async def test_missing_keys_are_one_line_and_exit_2(environment: dict[str, str])
         said, _ = await asyncio.wait_for(process.communicate(), 30)
 
     assert process.returncode == 2
-    assert "/nowhere/verification.private.jwks.json cannot be read" in said.decode().splitlines()[-1]
+    last = said.decode().splitlines()[-1]
+    assert last.startswith("VERIFICATION_PRIVATE_KEYS_FILE: /nowhere/verification.private.jwks.json cannot be read")
+    assert "make keys" in last
 
 
 async def test_request_that_comes_too_slowly_is_cut(environment: dict[str, str]) -> None:
@@ -216,6 +219,120 @@ async def test_dead_letters_and_resend_work_from_the_command_line(environment: d
     assert "fails again and stays" in replayed[1]
     assert "No letter" in again[1]
     assert "marked to be sent again: 0" in resent[1]
+
+
+COMMANDS = [("dead-letters", "list"), ("outbox", "resend", "--since", "2026-01-01T00:00:00"), ("migrate",)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("mistake", ["away", "password", "unknown"])
+async def test_database_that_cannot_be_had_is_one_line_and_exit_2(
+    environment: dict[str, str], command: tuple[str, ...], mistake: str
+) -> None:
+    url = environment["VERIFICATION_DATABASE_URL"]
+    wrong = {
+        "away": "postgresql://verification:x@127.0.0.1:1/verification",
+        "password": re.sub(r":[^:@/]+@", ":guessed@", url),
+        "unknown": url + "_of_nobody",
+    }
+    code, said = await said_by({**environment, "VERIFICATION_DATABASE_URL": wrong[mistake]}, *command)
+
+    assert (code, len(said.splitlines())) == (2, 1), said
+    assert said.startswith("VERIFICATION_DATABASE_URL: the database cannot be reached (")
+    assert "guessed" not in said
+
+
+async def test_database_without_a_schema_is_told_to_migrate(environment: dict[str, str], databases: Databases) -> None:
+    empty = await databases.empty("test_programs_unmigrated")
+
+    code, said = await said_by({**environment, "VERIFICATION_DATABASE_URL": empty}, "dead-letters", "list")
+
+    await databases.drop(empty)
+    assert (code, len(said.splitlines())) == (2, 1), said
+    assert "run `verification migrate` first" in said
+
+
+async def test_revision_that_is_unknown_is_one_line_and_exit_2(environment: dict[str, str]) -> None:
+    code, said = await said_by(environment, "migrate", "nonsense")
+
+    assert (code, len(said.splitlines())) == (2, 1), said
+    assert said.startswith("migrate nonsense: ")
+
+
+@pytest.mark.parametrize("limit", ["0", "-1"])
+async def test_limit_that_would_show_nothing_is_refused(environment: dict[str, str], limit: str) -> None:
+    code, said = await said_by(environment, "dead-letters", "list", "--limit", limit)
+
+    assert code == 2
+    assert "--limit" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("name", ["identity", "verification", "billing_link", "notifier", "portal"])
+async def test_help_begins_with_what_the_program_is(name: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", name, "--help"),
+        env={"PATH": os.environ["PATH"], "COLUMNS": "200"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
+
+    usage, about = [line.strip() for line in said.splitlines() if line.strip()][:2]
+    assert usage.startswith("Usage:")
+    assert re.fullmatch(r"[A-Z].{20,}\.", about), about
+    assert "`" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("identity", ("import-legacy", "users.csv")), ("billing_link", ("import", "--payments", "payments.csv"))],
+)
+async def test_import_without_a_database_is_one_line_and_exit_2(
+    keys: Path, name: str, arguments: tuple[str, ...]
+) -> None:
+    prefix = name.upper()
+    variables = {
+        "PATH": os.environ["PATH"],
+        f"{prefix}_DATABASE_URL": "postgresql://somebody:x@127.0.0.1:1/nothing",
+        f"{prefix}_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        f"{prefix}_PUBLIC_KEYS_FILE": str(keys / "public.jwks.json"),
+        f"{prefix}_PRIVATE_KEYS_FILE": str(keys / f"{name.replace('_', '-')}.private.jwks.json"),
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", name, *arguments),
+        env=variables,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
+
+    assert (process.returncode, len(said.splitlines())) == (2, 1), said
+    assert said.startswith(f"{prefix}_DATABASE_URL: the database cannot be reached")
+
+
+async def test_taken_port_of_the_portal_is_one_line_and_exit_2(keys: Path) -> None:
+    listening = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = str(listening.sockets[0].getsockname()[1])
+    variables = {
+        "PATH": os.environ["PATH"],
+        "PORTAL_HTTP_PORT": port,
+        "PORTAL_REDIS_URL": "redis://127.0.0.1:1/0",
+        "PORTAL_PUBLIC_KEYS_FILE": str(keys / "public.jwks.json"),
+        "PORTAL_PRIVATE_KEYS_FILE": str(keys / "portal.private.jwks.json"),
+    }
+    async with listening:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "portal", "serve"),
+            env=variables,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
+
+    lines = [line for line in said.splitlines() if not line.startswith("{")]
+    assert (process.returncode, len(lines)) == (2, 1), said
+    assert port in lines[0]
 
 
 async def said_by(environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings, load
@@ -16,6 +16,7 @@ class RoomSettings(ServiceSettings):
 
     service: ClassVar[str] = "room"
     http_port: int = 8009
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1")
 
 
 GOOD = {
@@ -27,7 +28,8 @@ GOOD = {
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # away from a set that may run in the checkout
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
 
@@ -60,13 +62,23 @@ def test_missing_setting_is_one_line_and_exit_2(
 
     assert ended.value.code == 2
     said = capsys.readouterr().err
-    assert "ROOM_DATABASE_URL: Field required" in said
+    assert "ROOM_DATABASE_URL: is not set" in said
     assert len(said.splitlines()) == 2
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ROOM_HTTP_PORT", "canary"), ("ROOM_REQUEST_SECONDS", "canary")],
+    [
+        ("ROOM_HTTP_PORT", "canary"),
+        ("ROOM_HTTP_PORT", "99999"),
+        ("ROOM_HTTP_PORT", "0"),
+        ("ROOM_WORKER_PORT", "-1"),
+        ("ROOM_REQUEST_SECONDS", "canary"),
+        ("ROOM_DATABASE_URL", "canary"),
+        ("ROOM_DATABASE_URL", "mysql://room:canary@127.0.0.1/room"),
+        ("ROOM_DATABASE_URL", "postgresql://room:pass@127.0.0.1:canary/room"),
+        ("ROOM_REDIS_URL", "canary"),
+    ],
 )
 def test_wrong_setting_is_named_and_not_echoed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
@@ -79,6 +91,22 @@ def test_wrong_setting_is_named_and_not_echoed(
     said = capsys.readouterr().err
     assert said.startswith(f"{name}: ")
     assert "canary" not in said
+    assert "99999" not in said
+    assert len(said.splitlines()) == 2
+
+
+def test_set_that_runs_here_is_hinted_at(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.delenv("ROOM_DATABASE_URL")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "var/embedded").mkdir(parents=True)
+    (tmp_path / "var/embedded/env").write_text("")
+
+    with pytest.raises(SystemExit):
+        load(RoomSettings)
+
+    assert capsys.readouterr().err.endswith("set -a; . var/embedded/env; set +a\n")
 
 
 def test_secrets_may_be_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

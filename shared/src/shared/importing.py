@@ -52,6 +52,7 @@ __all__ = [
     "Shape",
     "Staged",
     "TooManyRejects",
+    "count",
     "exit_codes",
     "refuse_bad_files",
     "stage",
@@ -147,8 +148,15 @@ def refuse_bad_files(files: Sequence[Staged], *, accept_rejects: bool) -> None:
     """Raise `TooManyRejects` where more than 1 % of a file's rows were bad and they were not accepted beforehand."""
     bad = [file for file in files if file.bad > file.rows * BAD_SHARE]
     if bad and not accept_rejects:
-        told = "; ".join(f"{file.path}: {file.bad} of {file.rows} rows are bad, see {file.rejects}" for file in bad)
+        told = "; ".join(
+            f"{file.path}: {file.bad} of {count(file.rows, 'row')} bad, see {file.rejects}" for file in bad
+        )
         raise TooManyRejects(f"{told}. Nothing was applied; --accept-rejects applies the good rows.")
+
+
+def count(number: int, thing: str) -> str:
+    """`1 row`, `12,000 rows`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def unhurried(settings: S) -> S:
@@ -201,12 +209,12 @@ async def _good_rows(
 
 @contextmanager
 def _progress(export: Export) -> Iterator[Callable[[int, int], None]]:
-    """Gives `show(rows, bytes_read)`: a bar on a terminal, else a plain line now and then."""
+    """Gives `show(rows, bytes_read)`: a bar on a terminal, else a plain line now and then, none for a small file."""
     name, began = export.path.name, time.monotonic()
     console = Console(stderr=True)
 
     def rate(rows: int) -> str:
-        return f"{rows:,} rows, {rows / max(time.monotonic() - began, 0.001):,.0f}/s"
+        return f"{count(rows, 'row')}, {rows / max(time.monotonic() - began, 0.001):,.0f}/s"
 
     if console.is_terminal:
         columns = (
@@ -225,11 +233,11 @@ def _progress(export: Export) -> Iterator[Callable[[int, int], None]]:
     def line(rows: int, done: int) -> None:
         nonlocal told
         now = time.monotonic()
-        if done >= export.size:
-            typer.echo(f"{name}: {rate(rows)}, read to the end", err=True)
-        elif now - told >= _PLAIN_LINE_SECONDS:
+        if now - told >= _PLAIN_LINE_SECONDS:
             told = now
             left = (now - began) * (export.size - done) / max(done, 1)
             typer.echo(f"{name}: {done / export.size:.0%}, {rate(rows)}, {left:.0f} s left", err=True)
 
     yield line
+    if told > began:
+        typer.echo(f"{name}: read to the end; its good rows are applied next", err=True)

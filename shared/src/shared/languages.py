@@ -9,9 +9,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from shared import context
+from shared.context import Locale
 
-LOCALES = ("ru", "en")
-DEFAULT = "ru"
+LOCALES: tuple[Locale, ...] = ("ru", "en")
+DEFAULT: Locale = "ru"
 
 
 def _(msgid: str) -> str:
@@ -39,7 +40,12 @@ def translate(msgid: str, *packages: str, locale: str | None = None) -> str:
     return msgid
 
 
-def preferred(accept_language: str | None) -> str:
+def as_locale(stored: str | None) -> Locale:
+    """A locale as a row holds it."""
+    return "en" if stored == "en" else DEFAULT
+
+
+def preferred(accept_language: str | None) -> Locale:
     """The best of our locales for an Accept-Language header; `ru` where it says nothing that we speak."""
     ranked: list[tuple[float, int, str]] = []
     for place, part in enumerate((accept_language or "")[:200].split(",")):
@@ -52,4 +58,4 @@ def preferred(accept_language: str | None) -> str:
         language = tag.strip().lower().split("-")[0]
         if language in LOCALES and weight > 0:
             ranked.append((-weight, place, language))
-    return min(ranked)[2] if ranked else DEFAULT
+    return as_locale(min(ranked)[2]) if ranked else DEFAULT

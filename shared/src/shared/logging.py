@@ -115,7 +115,6 @@ def configure(service: str, level: str = "INFO") -> None:
         "uvicorn",
         "uvicorn.error",
         "uvicorn.access",
-        "aiokafka",
         "sqlalchemy.engine",
         "httpx",
         "httpx2",
@@ -123,6 +122,9 @@ def configure(service: str, level: str = "INFO") -> None:
         logging.getLogger(noisy).handlers = []
         logging.getLogger(noisy).propagate = True
         logging.getLogger(noisy).setLevel("WARNING")
+    # An error for each try while a broker is away, and one at every first start, when the group has no coordinator yet.
+    # Relay and consumer say both in a line of their own, with the cause and the pause.
+    logging.getLogger("aiokafka").setLevel("CRITICAL")
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -3,27 +3,33 @@
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
+import asyncpg
 import typer
 import uvloop
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy import text
 
 from shared import dead_letters, logging, outbox, serving, worker
+from shared.complaints import CannotGoOn, complaints
+from shared.database import Schema
 from shared.inbox import hearing
 from shared.keys import KeyMissing
 from shared.service import Kernel, Service
-from shared.settings import load
+from shared.settings import HttpSettings, ServiceSettings, load, variable
+
+R = TypeVar("R")
 
 _out = Console(markup=False, highlight=False)
 
 
-def program(service: Service) -> typer.Typer:
-    """The commands that every service has; a service adds its own to the result."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+def program(service: Service, about: str) -> typer.Typer:
+    """The commands that every service has; a service adds its own to the result. `about` is one sentence for --help."""
+    app = typer.Typer(help=about, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
     @app.command()
     def api() -> None:
@@ -42,13 +48,21 @@ def program(service: Service) -> typer.Typer:
 
     @app.command(name="migrate")
     def migrate_(
-        revision: Annotated[str, typer.Argument(help="a revision, or `base`")] = "heads",
+        revision: Annotated[str, typer.Argument(help="a revision; base: back to an empty database")] = "heads",
     ) -> None:
         """Bring the database's schema to this release."""
-        from shared.migrating import migrate  # alembic, which no other command needs
+        # alembic is what no other command needs
+        from alembic.util import CommandError
+
+        from shared.migrating import migrate
 
         settings = load(service.settings)
-        migrate(service.package, settings.database_url.get_secret_value(), revision)
+        with complaints():
+            uvloop.run(_require_database(settings))
+            try:
+                migrate(service.package, settings.database_url.get_secret_value(), revision)
+            except CommandError as problem:
+                raise CannotGoOn(f"migrate {revision}: {problem}") from None
         _out.print(f"{settings.service}: schema at {revision}")
 
     app.add_typer(_dead_letters(service), name="dead-letters")
@@ -59,30 +73,59 @@ def program(service: Service) -> typer.Typer:
 def _run(service: Service, *, http: bool, work: bool) -> None:
     settings = load(service.settings)
     serving.observe(settings)
-    with _complaints():
+    with complaints(), _keys_named(settings):
         uvloop.run(worker.run(service, settings, http=http, work=work))
 
 
 @contextmanager
-def _complaints() -> Iterator[None]:
-    """What whoever starts the program can mend is one line and exit 2, as a setting that is missing."""
+def _keys_named(settings: HttpSettings) -> Iterator[None]:
+    """A key that is missing is told with the setting that names its file."""
     try:
         yield
-    except (KeyMissing, serving.PortTaken) as problem:
-        typer.echo(str(problem), err=True)
-        raise typer.Exit(2) from None
+    except KeyMissing as problem:
+        files = {name: str(getattr(settings, name)) for name in ("public_keys_file", "private_keys_file")}
+        named = [variable(type(settings), name) for name, file in files.items() if str(problem).startswith(file)]
+        told = f"{', '.join(named)}: {problem}" if named else str(problem)
+        raise CannotGoOn(f"{told}. `make keys` makes a set of keys.") from None
 
 
-def act(service: Service, do: Callable[[Kernel, Any], Coroutine[Any, Any, Any]]) -> Any:
-    """Run one command's act with the service's doors open."""
-    settings = load(service.settings)
+async def _require_database(settings: ServiceSettings) -> None:
+    """`CannotGoOn` where the database cannot be had. Only this question is asked so that a command's own failure, which
+    may look alike, is not taken for it."""
+    try:
+        await (await asyncpg.connect(settings.database_url.get_secret_value(), timeout=5)).close()
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+        why = str(problem).partition("\n")[0] or "no answer in time"
+        raise CannotGoOn(
+            f"{variable(type(settings), 'database_url')}: the database cannot be reached ({why})."
+            " Start it, or name another one there."
+        ) from None
+
+
+async def _require_schema(service: Service, kernel: Kernel) -> None:
+    async with kernel.database.transaction() as session:
+        there = await session.scalar(text("SELECT to_regclass('alembic_version')"))
+        if there is None or not await Schema.of(service.package).suits(session):
+            name = kernel.settings.service
+            raise CannotGoOn(f"The database's schema is older than this program: run `{name} migrate` first.")
+
+
+def act(
+    service: Service,
+    do: Callable[[Kernel, Any], Coroutine[Any, Any, R]],
+    change: Callable[[Any], ServiceSettings] = lambda settings: settings,
+) -> R:
+    """Run one command's act with the service's doors open, on its settings as `change` makes them."""
+    settings = change(load(service.settings))
     logging.configure(settings.service, "WARNING")
 
-    async def open_and_do() -> Any:
+    async def open_and_do() -> R:
+        await _require_database(settings)
         async with service.opened(settings) as (kernel, wired):
+            await _require_schema(service, kernel)
             return await do(kernel, wired)
 
-    with _complaints():
+    with complaints(), _keys_named(settings):
         return uvloop.run(open_and_do())
 
 
@@ -98,7 +141,7 @@ def _dead_letters(service: Service) -> typer.Typer:
         topic: str | None = None,
         type: str | None = None,
         key: str | None = None,
-        limit: int = 100,
+        limit: Annotated[int, typer.Option(min=1, help="at most so many")] = 100,
     ) -> None:
         """What waits, oldest first."""
 

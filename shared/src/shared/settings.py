@@ -5,12 +5,16 @@ import sys
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, ClassVar, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError, field_validator
+from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 S = TypeVar("S", bound="HttpSettings")
 Network = IPv4Network | IPv6Network
+
+RUNNING_SET = Path("var/embedded/env")
+"""The settings of the set that `make up` runs, while it runs, seen from the checkout."""
 
 
 class HttpSettings(BaseSettings):
@@ -41,6 +45,33 @@ class HttpSettings(BaseSettings):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         return value
 
+    # By name, so that it holds for a field which a subclass writes anew with its own default.
+    @field_validator("*")
+    @classmethod
+    def _port(cls, value: object, info: ValidationInfo) -> object:
+        name = info.field_name or ""
+        lowest = 0 if name == "worker_port" else 1
+        if name.endswith("_port") and isinstance(value, int) and not lowest <= value <= 65535:
+            raise ValueError(f"a port is a number from {lowest} to 65535")
+        return value
+
+    @field_validator("redis_url", check_fields=False)
+    @classmethod
+    def _redis_url(cls, value: SecretStr) -> SecretStr:
+        return _url(value, ("redis", "rediss", "unix"), "redis://:password@host:6379/0")
+
+
+def _url(value: SecretStr, schemes: tuple[str, ...], example: str) -> SecretStr:
+    """The value as it is; a `ValueError` that shows the example and nothing of the value."""
+    try:
+        parts = urlsplit(value.get_secret_value())
+        good = parts.scheme in schemes and (parts.port or parts.netloc or parts.path.strip("/") or parts.query)
+    except ValueError:  # its port is no number
+        good = None
+    if not good:
+        raise ValueError(f"not a URL such as {example}")
+    return value
+
 
 class ServiceSettings(HttpSettings):
     """A service with a database of its own and a place on the event backbone."""
@@ -61,21 +92,31 @@ class ServiceSettings(HttpSettings):
     inbox_retention_days: int = 8
     """At least the longest retention of a topic that is read, plus one day."""
 
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, value: SecretStr) -> SecretStr:
+        return _url(value, ("postgresql",), "postgresql://role:password@host:5432/database")
+
+
+def variable(settings: type[HttpSettings], field: str) -> str:
+    """The environment variable of a field."""
+    return f"{settings.model_config.get('env_prefix', '')}{field}".upper()
+
 
 def load(settings: type[S]) -> S:
     """The settings from the environment, or exit 2 with one line per variable that is missing or wrong.
 
     `<SERVICE>_SECRETS_DIR` names a folder of files that hold single values, one file per variable, in lower case.
     """
-    prefix = str(settings.model_config.get("env_prefix", "")).upper()
+    folder = variable(settings, "secrets_dir")
     try:
-        return settings(_secrets_dir=os.environ.get(f"{prefix}SECRETS_DIR"))
+        return settings(_secrets_dir=os.environ.get(folder))
     except ValidationError as problem:
         for error in problem.errors(include_input=False, include_url=False):
-            name = prefix + "_".join(map(str, error["loc"])).upper()
-            print(f"{name}: {error['msg']}", file=sys.stderr)
-        print(
-            f"Set what is named above in the environment (or in {prefix}SECRETS_DIR) and start again.",
-            file=sys.stderr,
-        )
+            name = variable(settings, "_".join(map(str, error["loc"])))
+            told = "is not set" if error["type"] == "missing" else error["msg"].removeprefix("Value error, ")
+            print(f"{name}: {told}", file=sys.stderr)
+        print(f"Set what is named above in the environment (or in {folder}) and start again.", file=sys.stderr)
+        if RUNNING_SET.exists():
+            print(f"A set runs here; its settings: set -a; . {RUNNING_SET}; set +a", file=sys.stderr)
         raise SystemExit(2) from None

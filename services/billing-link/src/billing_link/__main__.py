@@ -2,22 +2,18 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-import uvloop
 from rich.console import Console
 
 from billing_link.importing import Files, import_billing
 from billing_link.main import service
-from billing_link.settings import BillingLinkSettings
-from shared import logging
-from shared.importing import Staged, exit_codes
-from shared.program import program
-from shared.settings import load
+from shared.importing import Staged, count, exit_codes, unhurried
+from shared.program import act, program
+from shared.service import Kernel
 
-DAY_SECONDS = 86400.0
-app = program(service)
+app = program(service, "Links people to accounts by the number and a recent payment, and lists who holds what.")
 
 
 @app.command(name="import")
@@ -32,19 +28,16 @@ def import_(
     """Read the billing system's exports. Safe to run again; bad rows go to <file>.rejected.csv."""
     if accounts is None and payments is None:
         raise typer.BadParameter("name at least one file: --accounts FILE, --payments FILE")
-    # A file of millions of rows is no runaway statement.
-    settings = load(BillingLinkSettings).model_copy(update={"statement_timeout_seconds": DAY_SECONDS})
-    logging.configure(settings.service, "WARNING")
     files = Files(accounts, payments, None if as_of is None else as_of.date())
 
-    async def run() -> list[Staged]:
-        async with service.opened(settings) as (kernel, wired):
-            return await import_billing(kernel.database, files, wired.zone, accept_rejects=accept_rejects)
+    async def take(kernel: Kernel, wired: Any) -> list[Staged]:
+        return await import_billing(kernel.database, files, wired.zone, accept_rejects=accept_rejects)
 
     with exit_codes():
-        for staged in uvloop.run(run()):
-            bad = f", {staged.bad:,} bad rows in {staged.rejects}" if staged.bad else ""
-            Console().print(f"{staged.path.name}: {staged.good:,} rows taken{bad}", highlight=False, soft_wrap=True)
+        for staged in act(service, take, unhurried):
+            bad = f", {count(staged.bad, 'bad row')} in {staged.rejects}" if staged.bad else ""
+            told = f"{staged.path.name}: {count(staged.good, 'row')} taken{bad}"
+            Console().print(told, highlight=False, markup=False, soft_wrap=True)
 
 
 def run() -> None:

@@ -2,21 +2,18 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-import uvloop
 from rich.console import Console
 
 from identity.importing import Imported, import_legacy
 from identity.main import service
-from identity.settings import IdentitySettings
-from shared import logging
-from shared.importing import exit_codes, unhurried
-from shared.program import program
-from shared.settings import load
+from shared.importing import count, exit_codes, unhurried
+from shared.program import act, program
+from shared.service import Kernel
 
-app = program(service)
+app = program(service, "Logins, passwords and sessions, and the people who come over from the old portal.")
 
 
 @app.command(name="import-legacy")
@@ -28,28 +25,26 @@ def import_legacy_(
     accept_rejects: Annotated[bool, typer.Option(help="apply the good rows also where more than 1 % are bad")] = False,
 ) -> None:
     """Read the old portal's users. Safe to run again; bad rows go to <file>.rejected.csv."""
-    settings = unhurried(load(IdentitySettings))
-    logging.configure(settings.service, "WARNING")
 
-    async def run() -> Imported:
-        async with service.opened(settings) as (kernel, _wired):
-            return await import_legacy(
-                kernel.database,
-                kernel.private_keys,
-                file,
-                digits=settings.account_number_digits,
-                countries=settings.countries,
-                as_of=(as_of or datetime.now(UTC)).date(),
-                accept_rejects=accept_rejects,
-            )
+    async def take(kernel: Kernel, _wired: Any) -> Imported:
+        return await import_legacy(
+            kernel.database,
+            kernel.private_keys,
+            file,
+            digits=kernel.settings.account_number_digits,
+            countries=kernel.settings.countries,
+            as_of=(as_of or datetime.now(UTC)).date(),
+            accept_rejects=accept_rejects,
+        )
 
     with exit_codes():
-        done = uvloop.run(run())
+        done = act(service, take, unhurried)
         told = [f"{done.new:,} new", f"{done.renewed:,} renewed", f"{done.kept:,} kept from a newer file"]
         told.append(f"{done.moved:,} moved already")
         if done.file.rejects:
-            told.append(f"{done.file.bad:,} bad rows and {done.file.noted:,} notes in {done.file.rejects}")
-        Console().print(f"{file.name}: {', '.join(told)}", highlight=False, soft_wrap=True)
+            bad, notes = count(done.file.bad, "bad row"), count(done.file.noted, "note")
+            told.append(f"{bad} and {notes} in {done.file.rejects}")
+        Console().print(f"{file.name}: {', '.join(told)}", highlight=False, markup=False, soft_wrap=True)
 
 
 def run() -> None:

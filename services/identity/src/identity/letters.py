@@ -16,11 +16,11 @@ from shared.contacts import canonical_email
 from shared.contracts.identity import (
     EmailConfirmationRequested,
     EmailConfirmationSecrets,
-    Locale,
     PasswordRecoveryRequested,
     PasswordRecoverySecrets,
 )
 from shared.delivering import is_transient
+from shared.languages import as_locale
 from shared.limits import seconds_until_next
 from shared.logging import logger
 from shared.outbox import publish
@@ -48,7 +48,7 @@ async def confirm_email(session: AsyncSession, user: User, purpose: str, wired: 
         user_id=user.id,
         purpose="migration" if purpose == "migration" else "registration",
         expires_at=expires_at,
-        locale=_locale(user),
+        locale=as_locale(user.locale),
     )
     publish(session, event, sealed=secrets)
 
@@ -144,7 +144,7 @@ async def _recovery_letter(
     if (await session.scalar(sent, {"id": user_id}) or 0) >= wired.settings.recovery_letters_per_hour:
         return
     token, expires_at = await tokens.make(session, "recovery", user_id, wired.settings.recovery_minutes, wired)
-    event = PasswordRecoveryRequested(user_id=user_id, expires_at=expires_at, locale="en" if locale == "en" else "ru")
+    event = PasswordRecoveryRequested(user_id=user_id, expires_at=expires_at, locale=as_locale(locale))
     publish(session, event, sealed=PasswordRecoverySecrets(email=email, login=login, token=token))
 
 
@@ -204,7 +204,3 @@ async def _ages(session: AsyncSession, purpose: str, subject: str, wired: Wired)
 
 def _subject(purpose: str, subject: str, wired: Wired) -> bytes:
     return wired.keys.hmac("letter", purpose, subject)
-
-
-def _locale(user: User) -> Locale:
-    return "en" if user.locale == "en" else "ru"

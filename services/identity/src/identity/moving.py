@@ -9,7 +9,7 @@ from identity import old_credentials
 from identity.tables import User
 from identity.wired import Wired
 from shared import context
-from shared.contracts.identity import LegacyUserMigrated, Locale, RegisteredContacts, UserRegistered
+from shared.contracts.identity import LegacyUserMigrated, RegisteredContacts, UserRegistered
 from shared.outbox import publish
 
 
@@ -27,7 +27,7 @@ async def move(session: AsyncSession, legacy_id: UUID, password_hash: str, weak:
         return None
     mark = text("INSERT INTO legacy_marks (number_hmac) VALUES (:mark) ON CONFLICT DO NOTHING")
     await session.execute(mark, {"mark": old_credentials.mark(wired.keys, old.account_number)})
-    locale: Locale = "en" if context.locale.get() == "en" else "ru"
+    locale = context.locale.get()
     user = User(
         id=legacy_id,
         login=old.account_number,

@@ -15,7 +15,9 @@ from identity.proofs import Proof
 from identity.tables import User
 from identity.wired import Wired
 from shared.contacts import canonical_email, canonical_phone
-from shared.contracts.identity import ChangedContacts, ContactChanged, Locale, RegisteredContacts, UserRegistered
+from shared.context import Locale
+from shared.contracts.identity import ChangedContacts, ContactChanged, RegisteredContacts, UserRegistered
+from shared.languages import as_locale
 from shared.outbox import publish
 from shared.refusals import InvalidFields, Refusal
 
@@ -117,7 +119,7 @@ async def confirm(session: AsyncSession, token: str, wired: Wired) -> tuple[UUID
         " status = CASE status WHEN 'awaiting_email' THEN 'active' ELSE status END WHERE id = :id"
     )
     await session.execute(statement, {"id": user.id})
-    locale: Locale = "en" if user.locale == "en" else "ru"
+    locale = as_locale(user.locale)
     if used.purpose == "registration":
         contacts = RegisteredContacts(login=user.login, email=user.email, phone=user.phone)
         publish(session, UserRegistered(user_id=user.id, origin="registered", locale=locale), sealed=contacts)

@@ -40,13 +40,14 @@ async def charged(session: AsyncSession, login: str, address: str, wired: Wired)
     """Count the guess, then find what it is a guess at; raises `TooManyAttempts`."""
     key = login_key(login)
     guess_id = await guessing.charge(session, key, address, wired)
-    user = (await session.execute(select(User).where(col(User.login_key) == key))).scalar()
-    if user is not None:
-        return Credential(guess_id, user.id, password_hash=user.password_hash)
+    # The old portal first: who moves over at this moment is found in one place or the other, never in neither.
     old = (await session.execute(select(LegacyUser).where(col(LegacyUser.account_number) == key))).scalar()
     if old is not None:
         stored = old_credentials.decrypted(wired.keys, old.account_number, old.encrypted_hash)
         return Credential(guess_id, old.id, old=stored)
+    user = (await session.execute(select(User).where(col(User.login_key) == key))).scalar()
+    if user is not None:
+        return Credential(guess_id, user.id, password_hash=user.password_hash)
     return Credential(guess_id)
 
 

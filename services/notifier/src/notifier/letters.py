@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from notifier import rules
 from notifier.rules import Kind
@@ -15,43 +15,64 @@ Details = dict[str, Any]
 """The open facts of a notification, as its row keeps them: no contact and no secret."""
 
 
+class TwoWays(NamedTuple):
+    """A sentence that each part says its own way: HTML has a button and its link to copy, the text one bare link."""
+
+    html: str
+    text: str
+    """Empty: the text part does without it."""
+
+
+Sentence = str | TwoWays
+
+
 @dataclass(frozen=True)
 class Letter:
     """One letter as data. `lead` are sentences; the first is also the preheader."""
 
     subject: str
-    lead: tuple[str, ...]
+    lead: tuple[Sentence, ...]
     button: tuple[str, str] | None = None
     """Its label and where it leads."""
-    small: tuple[str, ...] = ()
+    small: tuple[Sentence, ...] = ()
     string: str | None = None
-    """A bare link to copy, after `small`."""
+    """The button's link to copy, after `small`; in HTML only."""
     more: tuple[str, ...] = ()
     aside: tuple[str, ...] = ()
     """Below the card, before the retailer's own line."""
 
 
+def in_html(sentences: tuple[Sentence, ...]) -> list[str]:
+    return [sentence if isinstance(sentence, str) else sentence.html for sentence in sentences]
+
+
+def in_text(sentences: tuple[Sentence, ...]) -> list[str]:
+    said = (sentence if isinstance(sentence, str) else sentence.text for sentence in sentences)
+    return [sentence for sentence in said if sentence]
+
+
 def email_confirmation(words: Words, details: Details, secrets: said.EmailConfirmationSecrets) -> Letter:
     _ = words.translate
     link = token_link(words, "/c/", secrets.token)
+    lead: tuple[Sentence, ...]
+    # Only the Russian sentences name the retailer.
     if details["purpose"] == "registration":
         lead = (
-            _("This address was given when signing up for Kabinet."),
-            _("Press the button and you can sign in."),
+            _("This address was given when signing up for Kabinet.").format(retailer=words.retailer.name_ru_genitive),
+            TwoWays(_("Press the button and you can sign in."), _("Open the link and you can sign in.")),
         )
         aside = _("Did not sign up? Do nothing: without this step no account opens.")
     else:
         lead = (
-            _("This address was added in Kabinet."),
+            _("This address was added in Kabinet.").format(retailer=words.retailer.name_ru_genitive),
             _("Confirm it to get our letters and to recover access if you forget the password."),
         )
         aside = _("Did not ask for this? Do nothing: without this step the address is not used.")
     return Letter(
         subject=_("Confirm your e-mail"),
-        # Only the Russian sentences name the retailer.
-        lead=tuple(sentence.format(retailer=words.retailer.name_ru_genitive) for sentence in lead),
+        lead=lead,
         button=(_("Confirm address"), link),
-        small=(life_of_link(words, details), _("If the button does not open, copy this link:")),
+        small=(life_of_link(words, details), TwoWays(_("If the button does not open, copy this link:"), "")),
         string=link,
         more=other_logins(words, secrets.other_logins),
         aside=(aside,),
@@ -61,8 +82,8 @@ def email_confirmation(words: Words, details: Details, secrets: said.EmailConfir
 def life_of_link(words: Words, details: Details) -> str:
     _ = words.translate
     asked_at, until = datetime.fromisoformat(details["asked_at"]), datetime.fromisoformat(details["expires_at"])
-    return _("The link works for {hours}, until {date} {clock}.").format(
-        hours=words.hours(until - asked_at), date=words.date(until), clock=words.clock(until)
+    return _("The link works for {hours}, until {date} {clock} {zone}.").format(
+        hours=words.hours(until - asked_at), date=words.date(until), clock=words.clock(until), zone=words.zone(until)
     )
 
 
@@ -90,7 +111,10 @@ def password_recovery(words: Words, details: Details, secrets: said.PasswordReco
             _("You asked to set a new password for the login {login}.").format(login=rules.mask_login(secrets.login)),
         ),
         button=(_("Set a password"), link),
-        small=(_("The link works once, for {hours}.").format(hours=words.hours(until - asked_at)), _("Link:")),
+        small=(
+            _("The link works once, for {hours}.").format(hours=words.hours(until - asked_at)),
+            TwoWays(_("Link:"), ""),
+        ),
         string=link,
         aside=(_("Did not ask? Do nothing, your password is unchanged."),),
     )
@@ -101,11 +125,15 @@ def email_changed(words: Words, details: Details, secrets: said.ChangedContacts)
     _ = words.translate
     link = token_link(words, "/v/", secrets.reversal_token or "")
     new = rules.mask_email(secrets.email or "")
+    life = words.hours(rules.REVERSAL_LIFE)
+    works = TwoWays(
+        _("The link works for {hours}:").format(hours=life), _("The link works for {hours}.").format(hours=life)
+    )
     return Letter(
         subject=_("Your e-mail was changed"),
         lead=(_("Kabinet now has {address}.").format(address=new),),
         button=(_("Restore the previous address"), link),
-        small=(_("The link works for {hours}:").format(hours=words.hours(rules.REVERSAL_LIFE)),),
+        small=(works,),
         string=link,
     )
 
@@ -170,7 +198,7 @@ def account_linked_by_another(words: Words, details: Details, secrets: None) -> 
         subject=_("Someone else linked your account"),
         lead=(
             _("On {when} another person linked the account ending in {ending}: {how}.").format(
-                when=words.day_and_time(datetime.fromisoformat(details["linked_at"])),
+                when=words.moment(datetime.fromisoformat(details["linked_at"])),
                 ending=details["ending"],
                 how=how[details["origin"]],
             ),

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from mjml import mjml2html
 
 from notifier import rules
-from notifier.letters import Letter
+from notifier.letters import Letter, in_html, in_text
 from notifier.words import Words
 
 _LINK = re.compile(r"https?://[^\s<>\"]+")
@@ -57,7 +57,7 @@ def _environment(autoescape: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["linked"] = linked
+    environment.filters.update(linked=linked, in_html=in_html, in_text=in_text)
     return environment
 
 

@@ -64,12 +64,9 @@ class Words:
 
     def moment(self, moment: datetime) -> str:
         """`25 ноября в 14:20 МСК`, `25 November at 14:20 MSK`."""
-        return self.day_and_time(moment) + "\u00a0" + self.zone(moment)
-
-    def day_and_time(self, moment: datetime) -> str:
-        """`25 ноября в 14:20`, `25 November at 14:20`."""
         _ = self.translate
-        return _("{date} at {clock}").format(date=self.date(moment), clock=self.clock(moment))
+        told = _("{date} at {clock}").format(date=self.date(moment), clock=self.clock(moment))
+        return f"{told}\u00a0{self.zone(moment)}"
 
     def hours(self, life: timedelta) -> str:
         """A link's life in whole hours, at least one: `24 часа`, `1 hour`."""

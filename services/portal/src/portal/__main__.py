@@ -4,10 +4,16 @@ import typer
 
 from portal import main
 from portal.settings import PortalSettings
+from shared.complaints import complaints
 from shared.serving import observe
 from shared.settings import load
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="The web cabinet: the pages that customers see.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
 
 @app.command()
@@ -15,12 +21,13 @@ def api() -> None:
     """Serve the pages."""
     settings = load(PortalSettings)
     observe(settings)
-    main.run(settings)
+    with complaints():
+        main.run(settings)
 
 
 @app.command()
 def serve() -> None:
-    """The same as `api`."""
+    """The same as api."""
     api()
 
 

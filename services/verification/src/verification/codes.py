@@ -12,7 +12,6 @@ from uuid_utils.compat import uuid7
 
 from shared import context
 from shared.contacts import canonical_phone
-from shared.contracts.identity import Locale
 from shared.contracts.verification import (
     CodeRequested,
     CodeSecrets,
@@ -79,7 +78,7 @@ async def send(session: AsyncSession, code: LiveCode, phone: str, wired: Wired) 
             purpose=code.purpose,
             send=send_number,
             expires_at=code.expires_at,
-            locale=cast(Locale, context.locale.get()),
+            locale=context.locale.get(),
         ),
         sealed=CodeSecrets(phone=phone, code=_digits(code.id, wired)),
     )

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from shared.context import Locale
 from shared.events import Event
 
-Locale = Literal["ru", "en"]
 TOPIC = "identity.events"
 
 

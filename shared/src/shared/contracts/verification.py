@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from shared.context import Locale
 from shared.events import Event
 
 Purpose = Literal["registration", "phone_change"]
@@ -31,7 +32,7 @@ class CodeRequested(VerificationEvent):
     send: int
     """1 for the first SMS of a code, 2 for its first repetition, and so on."""
     expires_at: datetime
-    locale: Literal["ru", "en"]
+    locale: Locale
 
 
 class PhoneVerified(VerificationEvent):

@@ -10,7 +10,7 @@ from identity import letters, proofs, registering, rules
 from identity.api.doors import Body, Doors
 from shared import context
 from shared.contacts import mask_email
-from shared.contracts.identity import Locale
+from shared.context import Locale
 from shared.idempotency import IDEMPOTENT, answered, known_answer
 from shared.routes import router
 
@@ -47,7 +47,7 @@ class ConfirmationAnswer(BaseModel):
 @routes.post("/registrations", status_code=201, response_model=RegistrationAnswer, dependencies=[IDEMPOTENT])
 async def register(request: Request, body: RegistrationBody, doors: Doors) -> Response:
     """Register: the form, the phone proof and the login are checked in this order."""
-    locale: Locale = body.locale or ("en" if context.locale.get() == "en" else "ru")
+    locale = body.locale or context.locale.get()
     form = await registering.checked(**body.model_dump(exclude={"locale"}), locale=locale, wired=doors)
     proof = registering.proof_of(form, doors)
     async with doors.database.transaction() as session:
