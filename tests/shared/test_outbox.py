@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 from shared import context
 from shared.contracts.notifier import UserDataErased
 from shared.keys import PrivateKeys
-from shared.outbox import MAX_BYTES, NotOurs, TooLarge, backlog, publish
+from shared.outbox import MAX_BYTES, NotOurs, TooLarge, WronglySealed, backlog, publish
 from shared.sealed import open_sealed
 from tests.shared.conftest import OpenDesk
 from tests.shared.desk import Desk
@@ -48,7 +48,8 @@ async def test_ids_follow_the_order_in_which_events_were_said(quiet: Desk) -> No
     assert [json.loads(value)["n"] for (value,) in rows] == list(range(300))
 
 
-async def test_secrets_are_sealed_in_the_row(quiet: Desk, keys: Path) -> None:
+async def test_secrets_are_sealed_in_the_row(quiet: Desk, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quiet.noted, "secrets", Secrets)
     said = quiet.noted(name="a", n=1)
     async with quiet.database.transaction() as session:
         publish(session, said, sealed=Secrets(word="canary"))
@@ -57,6 +58,14 @@ async def test_secrets_are_sealed_in_the_row(quiet: Desk, keys: Path) -> None:
     assert b"canary" not in value
     heard = said.model_copy(update={"sealed": json.loads(value)["sealed"]})
     assert open_sealed(heard, Secrets, PrivateKeys(keys / "notifier.private.jwks.json")) == Secrets(word="canary")
+
+
+async def test_other_secrets_than_the_events_own_are_refused(quiet: Desk) -> None:
+    with pytest.raises(WronglySealed):
+        async with quiet.database.transaction() as session:
+            publish(session, quiet.noted(name="a", n=1), sealed=Secrets(word="canary"))
+
+    assert await quiet.rows("SELECT 1 FROM outbox") == []
 
 
 async def test_event_carries_the_trace_of_its_request(quiet: Desk) -> None:

@@ -122,8 +122,8 @@ def configure(service: str, level: str = "INFO") -> None:
         logging.getLogger(noisy).handlers = []
         logging.getLogger(noisy).propagate = True
         logging.getLogger(noisy).setLevel("WARNING")
-    # An error for each try while a broker is away, and one at every first start, when the group has no coordinator yet.
-    # Relay and consumer say both in a line of their own, with the cause and the pause.
+    # It writes errors for what it mends by itself: one at every first start, when the group has no coordinator yet, and
+    # several a second while a broker is away. `broker_lost`, `broker_back` and readiness tell what matters.
     logging.getLogger("aiokafka").setLevel("CRITICAL")
 
 

@@ -8,9 +8,13 @@ from shared import metrics
 from shared.database import Database, Schema
 from shared.dead_letters import count_waiting
 from shared.health import Check, NotReady
+from shared.logging import logger
 from shared.outbox import backlog
+from shared.stopping import any_of
 
 LAG_SECONDS = 60
+LOOK_SECONDS = 5.0
+_log = logger(__name__)
 
 
 async def measure(database: Database) -> None:
@@ -58,10 +62,26 @@ def broker_check(bootstrap_servers: str) -> Check:
             host, _, port = server.strip().rpartition(":")
             try:
                 _reader, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), 1)
-            except OSError:
+            except (OSError, TimeoutError):
                 continue
             writer.close()
             return
         raise NotReady("no broker answers")
 
     return check
+
+
+async def tell_of_broker(bootstrap_servers: str, stop: asyncio.Event) -> None:
+    """One line when the broker is lost and one when it is back; its client says nothing of use in between."""
+    check, away = broker_check(bootstrap_servers), False
+    while not await any_of(LOOK_SECONDS, stop):
+        try:
+            await check()
+        except (NotReady, TimeoutError):
+            if not away:
+                _log.warning("broker_lost")
+            away = True
+        else:
+            if away:
+                _log.info("broker_back")
+            away = False

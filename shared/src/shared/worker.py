@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
-from shared import housekeeping
+from shared import housekeeping, readiness
 from shared.consumer import Consumer
 from shared.delivering import Reader
 from shared.inbox import hearing
@@ -32,6 +32,7 @@ def worker_tasks(service: Service, kernel: Kernel, wired: Any, stop: asyncio.Eve
     return [
         Relay(kernel.database, settings.kafka_bootstrap_servers, stop).run(),
         consumer.run(),
+        readiness.tell_of_broker(settings.kafka_bootstrap_servers, stop),
         housekeeping.run(kernel.database, settings, service.expired(settings), stop),
         *(loop(wired, stop) for loop in service.loops),
     ]
