@@ -11,7 +11,7 @@ from redis.asyncio import Redis as RedisClient
 from deploy.embedded import postgres, servers, topics
 from deploy.embedded.children import CannotStart
 from deploy.embedded.environment import Secrets
-from deploy.embedded.kafka import Kafka
+from deploy.embedded.kafka import Kafka, cluster_id
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.redis import Redis
 
@@ -149,3 +149,10 @@ async def test_broker_that_is_of_no_use_is_one_line_that_names_the_variable(
         await servers.kafka(tmp_path, 1, 2, lambda part: None, print)
 
     assert "\n" not in str(caught.value)
+
+
+def test_cluster_id_is_never_taken_for_an_option() -> None:
+    made = {cluster_id() for _ in range(1000)}
+
+    assert {(len(one), one.startswith("-")) for one in made} == {(22, False)}
+    assert len(made) == 1000
