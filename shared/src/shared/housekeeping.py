@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 
 import asyncpg
 from sqlalchemy import exc, text
@@ -11,6 +10,7 @@ from shared import idempotency
 from shared.database import Database, affected
 from shared.logging import logger
 from shared.settings import ServiceSettings
+from shared.stopping import any_of
 
 PERIOD_SECONDS = 300.0
 BATCH_ROWS = 5000
@@ -44,8 +44,7 @@ async def run(
             asyncpg.PostgresError,
         ) as problem:
             _log.warning("housekeeping_failed", cause=type(problem).__name__)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PERIOD_SECONDS)
+        await any_of(PERIOD_SECONDS, stop)
 
 
 async def purge(database: Database, table: str, condition: str) -> int:

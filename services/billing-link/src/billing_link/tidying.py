@@ -1,7 +1,6 @@
 """Tidying: requests that nobody could decide are given up, attempts that no limit counts any more are forgotten."""
 
 import asyncio
-from contextlib import suppress
 
 from billing_link.attempts import forget_old
 from billing_link.linking import give_up_undecided
@@ -9,6 +8,7 @@ from billing_link.settings import BillingLinkSettings
 from shared.database import Database
 from shared.delivering import is_transient
 from shared.logging import logger
+from shared.stopping import any_of
 
 PERIOD_SECONDS = 60.0
 BATCH = 100
@@ -35,5 +35,4 @@ async def keep_tidy(database: Database, settings: BillingLinkSettings, stop: asy
             if not is_transient(problem):
                 raise
             _log.warning("tidying_failed", cause=type(problem).__name__)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PERIOD_SECONDS)
+        await any_of(PERIOD_SECONDS, stop)

@@ -1,7 +1,6 @@
 """Letters: confirmation and recovery. Who asks gets one answer whoever exists; the worker looks up and decides."""
 
 import asyncio
-from contextlib import suppress
 from uuid import UUID
 
 from sqlalchemy import text
@@ -24,6 +23,7 @@ from shared.languages import as_locale
 from shared.limits import seconds_until_next
 from shared.logging import logger
 from shared.outbox import publish
+from shared.stopping import any_of
 
 LOOK_SECONDS = 0.5
 BY_ADDRESS_MOST = 10
@@ -76,8 +76,7 @@ async def decide_until_stopped(wired: Wired, stop: asyncio.Event) -> None:
             else:
                 _log.error("letter_request_given_up", cause=type(problem).__name__)
                 await _give_up_oldest(wired)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+        await any_of(LOOK_SECONDS, stop)
 
 
 async def _give_up_oldest(wired: Wired) -> None:

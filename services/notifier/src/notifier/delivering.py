@@ -21,6 +21,7 @@ from shared.database import Database
 from shared.delivering import is_transient
 from shared.logging import logger
 from shared.outbox import publish
+from shared.stopping import any_of
 
 LEASE = timedelta(seconds=180)
 """Longer than a door takes with one message (30 s, 60 s, a farewell) and than writing its end down may take (60 s)."""
@@ -96,7 +97,7 @@ class Dispatch:
             if len(taken) == free:  # more may be due: go on when some places are free, not for each one
                 await some_done(stop, running, max(self.at_once // 4, 1))
             else:
-                await either(stop, self.bell)
+                await any_of(SWEEP_SECONDS, stop, self.bell)
             running = {task for task in running if not task.done()}
         if running:
             await asyncio.wait(running, timeout=DRAIN_SECONDS)
@@ -115,14 +116,6 @@ class Dispatch:
             await deliver(self.database, due, self.hand_over)
         except Exception as problem:  # this loop must live; the lease runs out and the notification comes back
             _log.error("delivery_failed", notification_id=due.id, kind=due.kind, cause=type(problem).__name__)
-
-
-async def either(stop: asyncio.Event, bell: asyncio.Event) -> None:
-    """Until the bell rings, the sweep is due or the work is over."""
-    waits = {asyncio.create_task(event.wait()) for event in (stop, bell)}
-    await asyncio.wait(waits, timeout=SWEEP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
 
 
 async def some_done(stop: asyncio.Event, running: set[asyncio.Task[None]], count: int) -> None:

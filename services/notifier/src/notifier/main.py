@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx2
@@ -22,6 +22,7 @@ from notifier.writing import Pen
 from shared.keys import PrivateKeys
 from shared.logging import logger
 from shared.service import Kernel, Service
+from shared.stopping import any_of
 
 WAITING_SECONDS = 10.0
 _log = logger(__name__)
@@ -106,8 +107,7 @@ async def end_waiting(wired: Wired, stop: asyncio.Event) -> None:
             await expire_waiting(wired.kernel.database)
         except Exception as problem:  # this loop must live; the database comes back
             _log.warning("waiting_not_ended", cause=type(problem).__name__)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), WAITING_SECONDS)
+        await any_of(WAITING_SECONDS, stop)
 
 
 EXPIRED = {
