@@ -21,7 +21,7 @@ OTHER_USER = 65534
 """`nobody`: PostgreSQL refuses to run as root."""
 
 SMALL: Mapping[str, str] = {
-    "shared_buffers": "32MB",
+    "shared_buffers": "16MB",
     "max_connections": "200",
     "max_wal_size": "256MB",
     "io_method": "sync",
