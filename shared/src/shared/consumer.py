@@ -16,6 +16,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared import metrics
 from shared.delivering import Batch, Reader, is_transient
+from shared.failpoints import point
 from shared.inbox import concerning
 from shared.logging import logger
 from shared.stopping import any_of, bounded, until_stopped
@@ -66,6 +67,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 await asyncio.wait_for(consumer.start(), KAFKA_SECONDS)
                 consumer.subscribe(self._topics, listener=self)
+                await point("consumer.joined")
                 _log.info("consumer_started", topics=self._topics)
                 self._moved()
                 self.connected, pause = True, 0.2
@@ -103,6 +105,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 consumer.getmany(timeout_ms=POLL_MS, max_records=self._batch_records),
                 KAFKA_SECONDS,
             )
+            await point("consumer.polled")
             self._next |= {at: records[-1].offset + 1 for at, records in polled.items()}
             if polled or not self._lags(consumer):
                 self._moved()
@@ -162,8 +165,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _commit(self, consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
         if not offsets:
             return
+        await point("consumer.committing")
         try:
             await asyncio.wait_for(consumer.commit(offsets), KAFKA_SECONDS)
+            await point("consumer.committed")
         except (CommitFailedError, IllegalStateError) as problem:
             # The group was rebalanced: whoever has the partition now reads the batch again, its inbox absorbs it.
             _log.info("offsets_left_uncommitted", cause=type(problem).__name__)

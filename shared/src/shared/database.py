@@ -13,6 +13,7 @@ from sqlalchemy import CursorResult, Result, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from shared.doorbell import Doorbell
+from shared.failpoints import point
 from shared.keys import PublicKeys
 from shared.settings import ServiceSettings
 
@@ -59,6 +60,9 @@ class Database:
             session.info["database"] = self
             async with session.begin():
                 yield session
+                await session.flush()
+                await point("database.flushed")
+            await point("database.committed")
             if session.info.get("published"):
                 self.doorbell.ring()
 

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from shared import metrics
 from shared.database import Database, affected
 from shared.events import Malformed
+from shared.failpoints import point
 from shared.inbox import Hearing, Record, handle, react, remember, storable
 from shared.logging import logger
 from shared.tables import DeadLetter
@@ -74,6 +75,8 @@ async def park(session: AsyncSession, record: Record, cause: str) -> None:
             cause=cause,
         )
     )
+    await session.flush()
+    await point("dead_letters.parked")
     metrics.parked.labels(record.topic).inc()
     _log.error(
         "record_parked",
@@ -180,6 +183,7 @@ async def _replay_first(database: Database, topic: str, key: str, heard: Hearing
             return False
         try:
             await react(session, [_as_record(row)], heard, wired)
+            await point("dead_letters.replayed")
         except Malformed as problem:
             raise StillFails(str(row.id), f"Malformed: {problem}") from problem
         except Exception as problem:
@@ -200,7 +204,9 @@ async def _resolve(
         query = query.where(col(DeadLetter.id) == letter_id)
     else:
         query = query.where(col(DeadLetter.topic) == topic, col(DeadLetter.key) == key)
-    return affected(await session.execute(query))
+    count = affected(await session.execute(query))
+    await point("dead_letters.resolved")
+    return count
 
 
 def _base64(value: bytes | None) -> str | None:

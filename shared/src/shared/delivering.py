@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import dead_letters, metrics
 from shared.database import Database
 from shared.events import Malformed
+from shared.failpoints import point
 from shared.inbox import Hearing, Record, handle
 from shared.logging import logger
 from shared.refusals import is_away
@@ -153,7 +154,9 @@ class Reader:
             " RETURNING tries"
         )
         async with self.database.transaction() as session:
-            return int((await session.execute(statement, _position(record, alone))).scalar_one())
+            tries = int((await session.execute(statement, _position(record, alone))).scalar_one())
+            await point("delivering.counted")
+        return tries
 
     async def _forget(self, session: AsyncSession, record: Record, *, alone: bool) -> None:
         statement = text(
@@ -161,6 +164,7 @@ class Reader:
             " WHERE topic = :topic AND partition = :partition AND position = :position AND alone = :alone"
         )
         await session.execute(statement, _position(record, alone))
+        await point("delivering.forgotten")
 
 
 def _position(record: Record, alone: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
+from shared.failpoints import point
 from shared.logging import logger
 
 CHANNEL = "outbox"
@@ -34,6 +35,7 @@ class Doorbell:
                 await self._rung.wait()
                 self._rung.clear()
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL, timeout=2)
+                await point("doorbell.rung")
                 await asyncio.sleep(0.005)
         except (
             OSError,

@@ -8,6 +8,7 @@ from sqlalchemy import exc, text
 
 from shared import idempotency
 from shared.database import Database, affected
+from shared.failpoints import point
 from shared.logging import logger
 from shared.settings import ServiceSettings
 from shared.stopping import any_of
@@ -53,4 +54,6 @@ async def purge(database: Database, table: str, condition: str) -> int:
         f"DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table} WHERE {condition} LIMIT {BATCH_ROWS})"
     )
     async with database.transaction() as session:
-        return affected(await session.execute(statement))
+        gone = affected(await session.execute(statement))
+        await point("housekeeping.purged")
+    return gone

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import context, metrics
 from shared.events import Event, Headers, Malformed, decode, header, identity_of, type_of
+from shared.failpoints import point
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,9 @@ async def handle(session: AsyncSession, records: Sequence[Record], heard: Hearin
         elif record.event_id in new:
             new.remove(record.event_id)  # the same event twice in one batch is a repeat too
             fresh.append(record)
+    await point("inbox.remembered")
     await react(session, fresh, heard, wired)
+    await point("inbox.reacted")
     return len(fresh)
 
 

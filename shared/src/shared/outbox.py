@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.context import traceparent
 from shared.database import Database
 from shared.events import Event, encode
+from shared.failpoints import point
 from shared.sealed import seal
 from shared.tables import OutboxRow
 
@@ -71,6 +72,7 @@ async def resend(database: Database, since: datetime) -> int:
     connection = await database.connect()
     try:
         done = await connection.execute("UPDATE outbox SET sent_at = NULL WHERE sent_at >= $1", since)
+        await point("outbox.resent")
     finally:
         await connection.close()
     return int(done.rpartition(" ")[2])

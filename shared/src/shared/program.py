@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import text
 
-from shared import dead_letters, logging, outbox, serving, worker
+from shared import dead_letters, failpoints, logging, outbox, serving, worker
 from shared.complaints import CannotGoOn, complaints
 from shared.database import Schema
 from shared.inbox import hearing
@@ -118,6 +118,7 @@ def act(
     """Run one command's act with the service's doors open, on its settings as `change` makes them."""
     settings = change(load(service.settings))
     logging.configure(settings.service, "WARNING")
+    failpoints.arm(settings.fail_points)
 
     async def open_and_do() -> R:
         await _require_database(settings)

@@ -16,6 +16,7 @@ from aiokafka.structs import RecordMetadata
 from shared import metrics
 from shared.database import Database
 from shared.doorbell import CHANNEL
+from shared.failpoints import point
 from shared.logging import logger
 from shared.stopping import any_of, bounded, until_stopped
 
@@ -110,6 +111,7 @@ class Relay:
         await place.execute("SELECT pg_advisory_unlock($1)", LANES_LOCK, timeout=5)
         await place.execute(f"SET idle_session_timeout = '{HUNG_SECONDS}s'", timeout=5)
         await place.add_listener(CHANNEL, lambda *_: self._rung.set())
+        await point("relay.placed")
         return True
 
     async def _relay(self, place: asyncpg.Connection) -> None:
@@ -126,6 +128,7 @@ class Relay:
         lanes = 1 if self._suspect_up_to else LANES
         try:
             await asyncio.wait_for(producer.start(), KAFKA_SECONDS)
+            await point("relay.started")
             _log.info("relay_started", lanes=lanes)
             self.active = True
             await _all_or_none(self._keep(place), *(self._lane(producer) for _ in range(lanes)))
@@ -160,8 +163,10 @@ class Relay:
             async with self._fetching:
                 limit = 1 if self._suspect_up_to else BATCH_ROWS
                 rows = await connection.fetch(FETCH, limit, timeout=10)
+                await point("relay.fetched")
                 acks = Acks(lambda problem, row_id: self._halt(producer, problem, row_id))
                 refused = await self._enqueue(producer, rows, acks)
+                await point("relay.enqueued")
             last = rows[-1]["id"] if rows else self._suspect_up_to
             try:
                 await acks.all_arrived()
@@ -171,11 +176,14 @@ class Relay:
                 refused.append((rows[0], type(problem).__name__))
                 again = True  # the broker saw no record of that sequence number, so this producer is of no more use
             else:
+                await point("relay.acknowledged")
                 await connection.execute(MARK_SENT, acks.row_ids, timeout=10)
                 metrics.relayed.inc(len(acks.row_ids))
             for row, why in refused:
                 await connection.execute(MARK_REFUSED, row["id"], why, timeout=10)
                 _log.error("outbox_row_refused", row=row["id"], topic=row["topic"], cause=why)
+            await point("relay.marked")
+        await point("relay.committed")
         self._moved = True
         self._held.difference_update((row["topic"], row["key"]) for row, _ in refused)
         if self._suspect_up_to and last >= self._suspect_up_to:

@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from shared import logging, telemetry
+from shared import failpoints, logging, telemetry
 from shared.logging import logger
 from shared.settings import HttpSettings
 
@@ -23,6 +23,7 @@ def observe(settings: HttpSettings) -> None:
     """Logs, and traces where they are wanted: the first thing that a program does."""
     logging.configure(settings.service, settings.log_level)
     telemetry.configure(settings.service, settings.otlp_endpoint)
+    failpoints.arm(settings.fail_points)
 
 
 class PortTaken(Exception):

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared import failpoints
+
 S = TypeVar("S", bound="HttpSettings")
 Network = IPv4Network | IPv6Network
 
@@ -37,6 +39,8 @@ class HttpSettings(BaseSettings):
     """A request that arrives slower, or is not answered in this time, is cut."""
     otlp_endpoint: str | None = None
     """Where OpenTelemetry traces go; none: telemetry is off."""
+    fail_points: str = ""
+    """For tests of faults alone (`shared/failpoints.py`): where the process dies, waits or fails."""
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
@@ -53,6 +57,12 @@ class HttpSettings(BaseSettings):
         lowest = 0 if name == "worker_port" else 1
         if name.endswith("_port") and isinstance(value, int) and not lowest <= value <= 65535:
             raise ValueError(f"a port is a number from {lowest} to 65535")
+        return value
+
+    @field_validator("fail_points")
+    @classmethod
+    def _fail_points(cls, value: str) -> str:
+        failpoints.parse(value)
         return value
 
     @field_validator("redis_url", check_fields=False)

@@ -7,6 +7,7 @@ import httpx2
 import stamina
 
 from notifier.rules import Answer, Outcome
+from shared.failpoints import point
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class SmsGateway:
         tries.in_flight = True
         try:
             answer = await self.client.post(self.url, json=body, headers=headers, timeout=self.try_seconds)
+            await point("door.answered")
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as problem:
             raise tries.again(type(problem).__name__, taken=False) from None
         except httpx2.TransportError as problem:

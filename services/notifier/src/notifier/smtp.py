@@ -21,6 +21,7 @@ from aiosmtplib import (
 )
 
 from notifier.rules import Answer, Outcome
+from shared.failpoints import point
 
 MayHandOver = Callable[[], Awaitable[float | None]]
 """Asked once, just before the message itself: the seconds that are left for it, or None where it must not go.
@@ -63,6 +64,7 @@ class MailServer:
             handed_over = True
             async with asyncio.timeout(min(seconds, self.taking_seconds)):
                 accepted = await client.data(as_bytes(message, options), timeout=None)
+                await point("door.answered")
             return Answer(Outcome.ACCEPTED, str(accepted.code))
         except (SMTPException, OSError, TimeoutError) as problem:
             if not isinstance(problem, SMTPResponseException):

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from shared.contracts.verification import Purpose
+from shared.failpoints import point
 from verification.rules import CodesUnavailable
 
 # One round trip each, atomic: the expiry comes from Redis's clock, and a check is counted before it is judged.
@@ -59,12 +60,15 @@ class LiveCodes:
         """Begin the code's life; when it ends."""
         with _unavailable():
             ends = await self._open(keys=[_key(code_id)], args=[seconds, encrypted_phone, purpose, checks])
+            await point("door.answered")
         return _moment(ends)
 
     async def count_check(self, code_id: UUID) -> LiveCode | None:
         """Take one check off the code; None where it does not live or has none left."""
         with _unavailable():
-            return _live(code_id, await self._check(keys=[_key(code_id)]))
+            found = await self._check(keys=[_key(code_id)])
+            await point("door.answered")
+        return _live(code_id, found)
 
     async def find(self, code_id: UUID) -> LiveCode | None:
         with _unavailable():
@@ -74,7 +78,9 @@ class LiveCodes:
     async def end(self, code_id: UUID) -> bool:
         """End the code's life; True for exactly one of all who try."""
         with _unavailable():
-            return bool(await self._redis.delete(_key(code_id)))
+            ended = bool(await self._redis.delete(_key(code_id)))
+            await point("door.answered")
+        return ended
 
     async def ping(self) -> None:
         await self._redis.ping()
