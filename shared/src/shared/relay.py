@@ -6,11 +6,13 @@ commit outside it. Any failure drops both lanes and begins again with a new prod
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from shared import metrics
@@ -24,6 +26,9 @@ RELAY_LOCK = 0x72656C6179  # "relay": held by the one active relay of the databa
 LANES_LOCK = 0x6C616E6573  # "lanes": held by its lanes, shared, as long as they may hold rows
 LANES = 2
 BATCH_ROWS = 1000
+BATCH_BYTES = 256 * 1024
+REQUEST_BYTES = 1_000_000
+"""A row above it is refused before it is sent; Kafka's default limit (message.max.bytes) is 1,048,588."""
 SWEEP_SECONDS = 1.0
 STANDBY_SECONDS = 1.0
 KEEP_SECONDS = 5.0
@@ -120,8 +125,7 @@ class Relay:
             client_id=f"{self._database.service}-relay",
             acks="all",
             enable_idempotence=True,
-            linger_ms=2,
-            max_batch_size=128 * 1024,
+            max_batch_size=BATCH_BYTES,
             request_timeout_ms=int(KAFKA_SECONDS * 1000),
         )
         self._fetching, self._held = asyncio.Lock(), set()
@@ -195,20 +199,41 @@ class Relay:
     async def _enqueue(
         self, producer: AIOKafkaProducer, rows: list[asyncpg.Record], acks: "Acks"
     ) -> list[tuple[asyncpg.Record, str]]:
-        """Hand the rows to the producer, in order; those that it refuses by itself, with the reason."""
+        """Hand the rows to the producer, in order per partition; those that it could never send, with the reason.
+
+        Whole batches, one acknowledgement each: a future for every record would cost as much as all the rest.
+        """
         refused: list[tuple[asyncpg.Record, str]] = []
+        filling: dict[tuple[str, int], tuple[BatchBuilder, list[int]]] = {}
         async with asyncio.timeout(KAFKA_SECONDS):
             for row in rows:
                 row_id, topic, key, headers, value = row
                 if (topic, key) in self._held:
                     continue
                 encoded = [(name, text.encode()) for name, text in json.loads(headers).items()]
-                try:
-                    acks.expect(row_id, await producer.send(topic, value, key=key.encode(), headers=encoded))
-                except MessageSizeTooLargeError as problem:  # the client itself refuses it; nothing was enqueued
+                if len(value) + len(headers) > REQUEST_BYTES:
                     self._held.add((topic, key))
-                    refused.append((row, type(problem).__name__))
+                    refused.append((row, MessageSizeTooLargeError.__name__))
+                    continue
+                key_bytes = key.encode()
+                at = topic, _partition(key_bytes, await producer.partitions_for(topic))
+                batch, row_ids = filling.get(at) or (producer.create_batch(), [])
+                if batch.append(timestamp=None, key=key_bytes, value=value, headers=encoded) is None:  # it is full
+                    await self._submit(producer, at, batch, row_ids, acks)
+                    batch, row_ids = producer.create_batch(), []
+                    batch.append(timestamp=None, key=key_bytes, value=value, headers=encoded)
+                row_ids.append(row_id)
+                filling[at] = batch, row_ids
+            for at, (batch, row_ids) in filling.items():
+                await self._submit(producer, at, batch, row_ids, acks)
         return refused
+
+    async def _submit(
+        self, producer: AIOKafkaProducer, at: tuple[str, int], batch: BatchBuilder, row_ids: list[int], acks: "Acks"
+    ) -> None:
+        batch.close()  # full or not, it does not linger
+        topic, partition = at
+        acks.expect(row_ids, await producer.send_batch(batch, topic, partition=partition))
 
     def _halt(self, producer: AIOKafkaProducer, problem: BaseException, last_row: int) -> None:
         """A batch failed: nothing more may go out, of neither lane.
@@ -221,8 +246,16 @@ class Relay:
         _halt(producer)
 
 
+def _partition(key: bytes, partitions: Collection[int]) -> int:
+    """Where every Kafka client puts the key (murmur2)."""
+    return int(_partitioner(key, sorted(partitions), ()))
+
+
+_partitioner = DefaultPartitioner()
+
+
 class Acks:
-    """The acknowledgements of a batch. The first failure is told at once: the problem and the last row enqueued."""
+    """The acknowledgements of a pass. The first failure is told at once: the problem and the last row enqueued."""
 
     def __init__(self, failed: Callable[[BaseException, int], None]) -> None:
         self.row_ids: list[int] = []
@@ -231,8 +264,8 @@ class Acks:
         self._problem: BaseException | None = None
         self._settled = asyncio.Event()
 
-    def expect(self, row_id: int, ack: "asyncio.Future[RecordMetadata]") -> None:
-        self.row_ids.append(row_id)
+    def expect(self, row_ids: Sequence[int], ack: "asyncio.Future[RecordMetadata]") -> None:
+        self.row_ids += row_ids
         self._waiting += 1
         ack.add_done_callback(self._arrived)
 
@@ -241,7 +274,7 @@ class Acks:
         problem = TimeoutError() if ack.cancelled() else ack.exception()
         if problem is not None and self._problem is None:
             self._problem = problem
-            self._failed(problem, self.row_ids[-1])
+            self._failed(problem, max(self.row_ids))
         if problem is not None or self._waiting == 0:
             self._settled.set()
 
