@@ -1,31 +1,23 @@
 """The topics of deploy/topics.yaml, made by the admin client before any service starts."""
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-import yaml
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.embedded.children import CannotStart
+from shared.topics import Topic
+from shared.topics import read as read_file
+
+__all__ = ["FILE", "Topic", "create", "read"]
 
 FILE = Path(__file__).resolve().parents[1] / "topics.yaml"
 TOPIC_ALREADY_EXISTS = 36
 
 
-@dataclass(frozen=True)
-class Topic:
-    """One line of the file; `owner` alone writes it."""
-
-    name: str
-    owner: str
-    partitions: int
-    retention_days: int
-
-
 def read(file: Path = FILE) -> list[Topic]:
-    return [Topic(**topic) for topic in yaml.safe_load(file.read_text())["topics"]]
+    return list(read_file(file).topics.values())
 
 
 async def create(bootstrap: str, topics: list[Topic], replication: int = 1, seconds: float = 30) -> None:

@@ -1,55 +1,57 @@
 """The event backbone's speed, each figure beside the bare limit of the same machine in the same run."""
 
 import asyncio
-import json
-import resource
+import gc
 import time
-from collections.abc import Awaitable, Callable
-from statistics import median
-from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from collections.abc import Awaitable
+from functools import partial
+from statistics import median, quantiles
+from typing import Any, ClassVar
+from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+import psutil
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.consumer import Consumer
-from shared.inbox import Heard
-from shared.relay import FETCH, MARK_SENT, Relay
+from shared.delivering import Batch, Reader
+from shared.inbox import Heard, hearing
+from shared.outbox import publish
+from tests.bench.bare import KEY_NAMES, KEYS, TEXT, bare_consumer, bare_drain, bare_producer, fill, handled
 from tests.bench.servers import Bench
 from tests.bench.table import Line, Table
 from tests.kit import eventually
-from tests.shared.desk import Desk, Noted, record
+from tests.shared.desk import Desk, Noted, remember
 
 TURNS = 5
 ROWS = 50_000
-TEXT = "x" * 90
-"""Makes 400 bytes of headers and data, as most of our events have."""
-KEYS = 5_000
-KEY_NAMES = [str(uuid5(NAMESPACE_URL, str(n))).encode() for n in range(KEYS)]
-"""Most of our keys are UUIDs."""
+RATES = (100, 1000)
+LATENCY_SECONDS = 10
+MANY = 1_000_000
+OLD_ROWS = (10_000, 5_000_000)
 
 
 async def events(bench: Bench, table: Table) -> None:
     """Medians of five turns; each turn measures the bare limits beside ours, so that a busy machine slows both."""
-    await _relaying(bench, table)
-    await _consuming(bench, table)
-    await _latency(bench, table)
-    await _growth(bench, table)
+    await relaying(bench, table)
+    await consuming(bench, table)
+    await latency(bench, table)
+    await memory(bench, table)
+    await growth(bench, table)
 
 
-async def _relaying(bench: Bench, table: Table) -> None:
-    bare, drained, ours, small = [], [], [], []
+async def relaying(bench: Bench, table: Table) -> None:
+    bare, drained, ours = [], [], []
     for turn in range(TURNS):
         table.progress("relay", turn, TURNS)
         async with bench.desk() as desk:
-            bare.append(await _rate(ROWS, bare_producer(desk, ROWS)))
+            bare.append(await rate(ROWS, bare_producer(desk, ROWS)))
         async with bench.desk() as desk:
             await fill(desk, ROWS)
-            drained.append(await _rate(ROWS, bare_drain(desk)))
+            drained.append(await rate(ROWS, bare_drain(desk)))
         async with bench.desk() as desk:
             await fill(desk, ROWS)
-            ours.append(await _rate(ROWS, relayed(desk)))
+            ours.append(await rate(ROWS, relayed(desk)))
     limit = min(median(bare), median(drained))
     table.add(Line("bare idempotent producer", median(bare), "records/s"))
     table.add(Line("bare drain-and-mark of the outbox", median(drained), "rows/s"))
@@ -57,59 +59,75 @@ async def _relaying(bench: Bench, table: Table) -> None:
     table.add(Line("relay / slower of the two bare", median(ours) / limit, "", least=0.5))
 
 
-async def fill(desk: Desk, rows: int, sent: int = 0) -> None:
-    """Rows as `publish` writes them, by one statement; `sent` more that were sent before."""
-    key, value, headers = record(desk.noted(name="key", n=0, text=TEXT))
-    connection = await desk.database.connect()
-    try:
-        for count, mark in ((sent, "now()"), (rows, "NULL::timestamptz")):
-            await connection.execute(
-                "INSERT INTO outbox (event_id, topic, key, headers, value, sent_at)"
-                " SELECT gen_random_uuid(), $1, md5((n % $5)::text)::uuid::text, jsonb_set($2::jsonb, '{ce_id}',"
-                f" to_jsonb(gen_random_uuid()::text)), $3, {mark} FROM generate_series(1, $4::int) AS n",
-                desk.topic,
-                json.dumps({name: content.decode() for name, content in headers}),
-                value,
-                count,
-                KEYS,
-                timeout=600,
-            )
-        await connection.execute("VACUUM (ANALYZE) outbox", timeout=600)
-        await connection.execute("CHECKPOINT", timeout=600)
-    finally:
-        await connection.close()
+async def consuming(bench: Bench, table: Table) -> None:
+    bare, ours, single = [], [], []
+    for turn in range(TURNS):
+        table.progress("consumer", turn, TURNS)
+        async with bench.desk() as desk:
+            await fill(desk, ROWS)
+            await relayed(desk)
+            bare.append(await rate(ROWS, bare_consumer(desk, ROWS)))
+            ours.append(await consumed(desk, ROWS, Heard(desk.noted, note_all, batch=True)))
+        async with bench.desk() as desk:
+            await fill(desk, ROWS // 5)
+            await relayed(desk)
+            single.append(await consumed(desk, ROWS // 5, Heard(desk.noted, remember)))
+    table.add(Line("bare getmany + one-row transaction per batch", median(bare), "records/s"))
+    table.add(Line("consumer with inbox, effects by the batch", median(ours), "records/s"))
+    table.add(Line("consumer with inbox, one statement per effect", median(single), "records/s"))
+    table.add(Line("consumer / bare", median(ours) / median(bare), "", least=0.5))
 
 
-async def bare_producer(desk: Desk, records: int) -> None:
-    """What aiokafka gives: the relay's producer, batches of 1,000, one ack awaited per batch."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=desk.kafka, acks="all", enable_idempotence=True, linger_ms=2, max_batch_size=128 * 1024
+async def latency(bench: Bench, table: Table) -> None:
+    """From `publish`'s transaction to the effect's commit, at a steady rate of transactions of one event each."""
+    for per_second in RATES:
+        table.progress(f"latency at {per_second}/s", 0, 1)
+        async with bench.desk() as desk:
+            took = sorted(await latencies(desk, per_second, LATENCY_SECONDS))
+        centiles = quantiles(took, n=100)
+        table.add(Line(f"insert to handled at {per_second}/s, p50", centiles[49] * 1000, "ms"))
+        most = 50.0 if per_second == 100 else None
+        table.add(Line(f"insert to handled at {per_second}/s, p99", centiles[98] * 1000, "ms", most=most))
+
+
+async def memory(bench: Bench, table: Table) -> None:
+    """The process that relays and handles a million events: its memory after the first tenth and at the end."""
+    process = psutil.Process()
+    async with bench.desk() as desk:
+        await fill(desk, MANY // 10)
+        heard = Heard(desk.noted, note_all, batch=True)
+        async with (
+            desk.relaying(),
+            desk.running(lambda stop: Consumer(desk.reader(heard), desk.kafka, stop)),
+        ):
+            await eventually(lambda: at_least(desk, MANY // 10), 300)
+            gc.collect()
+            before = process.memory_info().rss
+            for part in range(1, 10):
+                table.progress("memory over a million events", part, 10)
+                await fill(desk, MANY // 10)
+                await eventually(partial(at_least, desk, MANY // 10 * (part + 1)), 300)
+            gc.collect()
+            grown = process.memory_info().rss - before
+    table.add(Line("memory grown over 900,000 more events", grown / 1024**2, "MiB", most=16))
+
+
+async def growth(bench: Bench, table: Table) -> None:
+    """The cost of an event with many sent rows in the outbox against few: the same rows relayed, in turns."""
+    few_rows, many_rows = OLD_ROWS
+    async with bench.desk() as few, bench.desk() as many:
+        rates: dict[str, list[float]] = {few.name: [], many.name: []}
+        for desk, old in ((few, few_rows), (many, many_rows)):
+            table.progress(f"an outbox with {old:,} sent rows", 0, 1)
+            await fill(desk, 0, sent=old)
+        for turn in range(TURNS):
+            table.progress("cost by the outbox's size", turn, TURNS)
+            for desk in (few, many):
+                await fill(desk, ROWS)
+                rates[desk.name].append(await rate(ROWS, relayed(desk)))
+    table.add(
+        Line("cost per event, 5 M sent rows / 10 k", median(rates[few.name]) / median(rates[many.name]), "", most=1.2)
     )
-    await producer.start()
-    _, value, headers = record(desk.noted(name="key", n=0, text=TEXT))
-    try:
-        acks: list[Any] = []
-        for n in range(records):
-            acks.append(await producer.send(desk.topic, value, key=KEY_NAMES[n % KEYS], headers=headers))
-            if len(acks) == 1000:
-                await asyncio.gather(*acks)
-                acks.clear()
-        await asyncio.gather(*acks)
-    finally:
-        await producer.stop()
-
-
-async def bare_drain(desk: Desk) -> None:
-    """PostgreSQL's own rate: the relay's statements in a loop, and nothing is sent."""
-    connection = await desk.database.connect()
-    try:
-        rows = True
-        while rows:
-            async with connection.transaction():
-                rows = await connection.fetch(FETCH, 1000)
-                await connection.execute(MARK_SENT, [row["id"] for row in rows])
-    finally:
-        await connection.close()
 
 
 async def relayed(desk: Desk) -> None:
@@ -118,70 +136,78 @@ async def relayed(desk: Desk) -> None:
         async def empty() -> bool:
             return await desk.unsent() == 0
 
-        await eventually(empty, 120)
+        await eventually(empty, 300)
 
 
-async def _rate(count: int, work: Awaitable[None]) -> float:
-    began = time.perf_counter()
-    await work
-    return count / (time.perf_counter() - began)
+async def consumed(desk: Desk, records: int, heard: Heard) -> float:
+    """Records a second, from the first batch handled to the last, so that joining the group is not counted."""
+    before = handled(desk)
+
+    async def count() -> int:
+        return handled(desk) - before
+
+    async def all_done() -> bool:
+        return await count() >= records
+
+    async with desk.running(lambda stop: Consumer(desk.reader(heard), desk.kafka, stop)):
+        first, began = await eventually(count, 60), time.perf_counter()
+        await eventually(all_done, 300)
+        return (records - first) / (time.perf_counter() - began)
 
 
-async def _consuming(bench: Bench, table: Table) -> None:
-    bare, ours = [], []
-    for turn in range(TURNS):
-        table.progress("consumer", turn, TURNS)
-        async with bench.desk() as desk:
-            await fill(desk, ROWS)
-            await relayed(desk)
-            bare.append(await _rate(ROWS, bare_consumer(desk, ROWS)))
-            ours.append(await consumed(desk, ROWS))
-    table.add(Line("bare getmany + one-row transaction per batch", median(bare), "records/s"))
-    table.add(Line("consumer: inbox, markers, effects in one statement", median(ours), "records/s"))
-    table.add(Line("consumer / bare", median(ours) / median(bare), "", least=0.5))
+async def at_least(desk: Desk, count: int) -> bool:
+    return handled(desk) >= count
 
 
-async def bare_consumer(desk: Desk, records: int) -> None:
-    """What aiokafka and one commit per batch give; nothing is decoded, remembered or done."""
-    consumer = AIOKafkaConsumer(
-        desk.topic, bootstrap_servers=desk.kafka, group_id=f"{desk.name}-bare", auto_offset_reset="earliest"
-    )
-    connection = await desk.database.connect()
-    await connection.execute("CREATE TABLE bare (offsets bigint)")
-    await consumer.start()
-    try:
-        read = 0
-        while read < records:
-            for batch in (await consumer.getmany(timeout_ms=500, max_records=1000)).values():
-                await connection.execute("INSERT INTO bare VALUES ($1)", batch[-1].offset)
-                read += len(batch)
-    finally:
-        await consumer.stop()
-        await connection.close()
+class Watched(Reader):
+    """A reader that notes when each record's effect was committed."""
+
+    seen: ClassVar[dict[UUID, float]] = {}
+
+    async def deliver(self, batch: Batch) -> None:
+        await super().deliver(batch)
+        self.seen.update(dict.fromkeys((record.event_id for record in batch.records), time.perf_counter()))
+
+
+async def latencies(desk: Desk, per_second: int, seconds: int) -> list[float]:
+    """Seconds from before the transaction that says an event to after the one that has its effect."""
+    said: dict[UUID, float] = {}
+    reader = Watched(desk.database, hearing([Heard(desk.noted, note_all, batch=True)]), None)
+
+    async def say(n: int) -> None:
+        event = desk.noted(name=KEY_NAMES[n % KEYS].decode(), n=n, text=TEXT)
+        said[event.id] = time.perf_counter()
+        async with desk.database.transaction() as session:
+            publish(session, event)
+
+    async def all_seen() -> bool:
+        return said.keys() <= reader.seen.keys()
+
+    async with desk.relaying(), desk.running(lambda stop: Consumer(reader, desk.kafka, stop)):
+        await say(0)
+        await eventually(all_seen, 60)
+        said.clear()
+        began = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for n in range(per_second * seconds):
+                await asyncio.sleep(max(0.0, began + n / per_second - time.perf_counter()))
+                group.create_task(say(n))
+        await eventually(all_seen, 60)
+    return [reader.seen[event_id] - at for event_id, at in said.items()]
 
 
 async def note_all(session: AsyncSession, events: list[Noted], _wired: Any) -> None:
     """The effects of a batch in one statement, as copies of facts are written."""
-    await session.execute(
-        text(
-            "INSERT INTO effects (name, n, event_id)"
-            " SELECT * FROM unnest(CAST(:names AS text[]), CAST(:ns AS int[]), CAST(:ids AS uuid[]))"
-        ),
-        {"names": [one.name for one in events], "ns": [one.n for one in events], "ids": [one.id for one in events]},
+    statement = text(
+        "INSERT INTO effects (name, n, event_id)"
+        " SELECT * FROM unnest(CAST(:names AS text[]), CAST(:ns AS int[]), CAST(:ids AS uuid[]))"
     )
+    rows = {"names": [one.name for one in events], "ns": [one.n for one in events], "ids": [one.id for one in events]}
+    await session.execute(statement, rows)
 
 
-async def consumed(desk: Desk, records: int) -> float:
-    """Records a second, from the first effect to the last, so that joining the group is not counted."""
-    heard = Heard(desk.noted, note_all, batch=True)
-    async with desk.running(lambda stop: Consumer(desk.reader(heard), desk.kafka, stop)):
-
-        async def count() -> int:
-            return int(await desk.value("SELECT count(*) FROM effects"))
-
-        async def all_done() -> bool:
-            return await count() >= records
-
-        first, began = await eventually(count, 60), time.perf_counter()
-        await eventually(all_done, 120)
-        return (records - first) / (time.perf_counter() - began)
+async def rate(count: int, work: Awaitable[None]) -> float:
+    """So many a second."""
+    began = time.perf_counter()
+    await work
+    return count / (time.perf_counter() - began)

@@ -27,7 +27,7 @@ class Bench:
 
     @asynccontextmanager
     async def desk(self, partitions: int = 12) -> AsyncIterator[Desk]:
-        """A service of a benchmark's own: an empty database, an empty topic."""
+        """A service of a benchmark's own: an empty database, an empty topic; both are thrown away afterwards."""
         name = f"bench-{uuid7().hex[-12:]}"
         url = await self.databases.migrated("verification")
         await make_topic(self.kafka.bootstrap, f"{name}.events", partitions)

@@ -1,63 +1,178 @@
-"""A desk as a program of its own, which the tests kill: `python -m tests.shared.dying '{"…": …}'`."""
+"""A desk as a program of its own, which tests kill: relay, consumer, people who speak, an operator with his tools."""
 
 import asyncio
-import json
+import ctypes
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import uvloop
+from aiokafka import AIOKafkaConsumer
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import consumer, relay
+from shared import consumer, dead_letters, failpoints, housekeeping, logging, outbox
 from shared.consumer import Consumer
-from shared.inbox import Heard
+from shared.inbox import Heard, hearing
+from tests.chaos.history import Outcome
+from tests.chaos.speaking import speak
 from tests.shared.desk import Desk, Noted, open_desk, remember
 
-
-def die(*_: Any) -> None:
-    """As a power cut would: nothing is closed, flushed or said."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-async def die_async(*_: Any) -> None:
-    die()
+PR_SET_PDEATHSIG = 1
+QUICK = {"shared.consumer.SESSION_SECONDS": 1.0, "shared.relay.STANDBY_SECONDS": 0.2}
+"""The next process need not wait long for the place of one that died."""
 
 
-def prepare(at: str) -> None:
-    """Where the program dies: the two moments at which Kafka and the database know different things."""
-    match at:
-        case "acknowledged":
+@dataclass(frozen=True)
+class Life:
+    """What one process does: `fail_points` as in a service's setting, `constants` of the kernel by their full names."""
 
-            async def acknowledged(acks: relay.Acks, wait: Any = relay.Acks.all_arrived) -> None:
-                await wait(acks)
-                if acks.row_ids:
-                    die()
+    name: str
+    url: str
+    keys: Path
+    kafka: str
+    parts: Sequence[str] = ("relay", "consumer")
+    fail_points: str = ""
+    constants: Mapping[str, float] = field(default_factory=lambda: QUICK)
+    names: Sequence[str] = ()
+    """The keys under which it speaks."""
+    pause: float = 0.02
+    slow_seconds: float = 0.0
+    max_poll_seconds: float = 300.0
+    batch_records: int = 1000
+    mended: bool = False
+    """What is poison to others is none to it."""
 
-            relay.Acks.all_arrived = acknowledged  # type: ignore[method-assign,assignment]
-        case "handled":
-            Consumer._commit = die_async  # type: ignore[method-assign,assignment]
+    @classmethod
+    def of(cls, desk: Desk, keys: Path, **what: Any) -> "Life":
+        return cls(desk.name, desk.database.dsn, keys, desk.kafka, **what)
 
 
-async def react(session: AsyncSession, event: Noted, deadly: int | None) -> None:
-    """An effect; the record with the deadly number ends the process in the middle of its transaction."""
-    await remember(session, event, None)
-    if event.n == deadly:
-        die()
+@dataclass(frozen=True)
+class Mouth:
+    """Tells the parent what is tried; what was written to the pipe before a kill arrives there."""
+
+    told: Connection
+
+    def invoke(self, id: str, key: str) -> None:
+        self.told.send(("invoke", id, key))
+
+    def end(self, id: str, outcome: Outcome) -> None:
+        self.told.send(("end", id, outcome))
 
 
-async def run(desk: Desk, deadly: int | None) -> None:
+def live(life: Life, log: Path, told: Connection) -> None:
+    """The process from its first line to its last."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's
+    with log.open("ab", buffering=0) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
+    for name, value in life.constants.items():
+        module, _, constant = name.rpartition(".")
+        assert hasattr(import_module(module), constant), f"there is no {name}"
+        setattr(import_module(module), constant, value)
+    logging.configure(f"{life.name} {'+'.join(life.parts)}", "INFO")
+    failpoints.arm(life.fail_points)
+    if life.max_poll_seconds != Life.max_poll_seconds:
+        consumer.AIOKafkaConsumer = _impatient(life.max_poll_seconds)  # type: ignore[attr-defined]
+    uvloop.run(_live(life, Mouth(told)))
+
+
+async def _live(life: Life, mouth: Mouth) -> None:
     stop = asyncio.Event()
-    reader = desk.reader(Heard(desk.noted, react), wired=deadly)
-    await asyncio.gather(desk.relay(stop).run(), Consumer(reader, desk.kafka, stop).run())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    desk = await open_desk(life.name, life.url, life.keys, life.kafka)
+    try:
+        await asyncio.gather(*(PARTS[part](life, desk, mouth, stop) for part in life.parts))
+    finally:
+        await desk.database.close()
 
 
-async def main(name: str, url: str, keys: str, kafka: str, at: str, deadly: int | None) -> None:
-    consumer.SESSION_SECONDS = 1.5  # the next one need not wait long for the place of one that died
-    prepare(at)
-    await run(await open_desk(name, url, Path(keys), kafka), deadly)
+async def _relay(_life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) -> None:
+    await desk.relay(stop).run()
 
 
-if __name__ == "__main__":
-    asyncio.run(main(**json.loads(sys.argv[1])))
+async def _consumer(life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) -> None:
+    reader = desk.reader(Heard(desk.noted, react), wired=life)
+    await Consumer(reader, desk.kafka, stop, life.batch_records).run()
+
+
+async def _speaker(life: Life, desk: Desk, mouth: Mouth, stop: asyncio.Event) -> None:
+    await speak(desk, mouth, life.names, stop, life.pause)
+
+
+async def _replayer(life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) -> None:
+    """An operator who replays whatever waits, once its cause is mended."""
+    heard = hearing([Heard(desk.noted, react)])
+    first = "SELECT DISTINCT ON (topic, key) id FROM dead_letters WHERE resolved_at IS NULL ORDER BY topic, key, number"
+    while not stop.is_set():
+        for (letter,) in await desk.rows(first):
+            with suppress(dead_letters.NoSuchLetter, dead_letters.NotFirst):  # another operator was quicker
+                await dead_letters.replay(desk.database, letter, heard, life)
+        await asyncio.sleep(0.05)
+
+
+async def _resender(_life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        since = await desk.value("SELECT now() - interval '5 seconds'")
+        await outbox.resend(desk.database, since)
+        await asyncio.sleep(0.2)
+
+
+async def _releaser(_life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) -> None:
+    """Lets go what the relay has set aside, again and again, as if it were of any use."""
+    while not stop.is_set():
+        async with desk.database.transaction() as session:
+            await outbox.release(session)
+        await asyncio.sleep(0.2)
+
+
+async def _purger(_life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) -> None:
+    """What was sent long ago and the letters that were replayed; an inbox row must outlive its record's repeats."""
+    while not stop.is_set():
+        await housekeeping.purge(desk.database, "outbox", "sent_at < now() - interval '1 minute'")
+        await housekeeping.purge(desk.database, "dead_letters", "resolved_at < now() - interval '1 minute'")
+        await asyncio.sleep(0.05)
+
+
+PARTS: Mapping[str, Callable[[Life, Desk, Mouth, asyncio.Event], Awaitable[None]]] = {
+    "relay": _relay,
+    "consumer": _consumer,
+    "speaker": _speaker,
+    "replayer": _replayer,
+    "resender": _resender,
+    "releaser": _releaser,
+    "purger": _purger,
+}
+
+
+async def react(session: AsyncSession, event: Noted, life: Life) -> None:
+    """One effect; what the text says besides happens in the middle of the transaction."""
+    await remember(session, event, None)
+    match event.text:
+        case "poison" if not life.mended:
+            raise ZeroDivisionError
+        case "kills" if not life.mended:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "slow":
+            await session.execute(text("SELECT 1"))
+            await asyncio.sleep(life.slow_seconds)
+
+
+def _impatient(seconds: float) -> type[AIOKafkaConsumer]:
+    """The client with a shorter max.poll.interval, which the kernel has no reason to set."""
+
+    class Impatient(AIOKafkaConsumer):  # type: ignore[misc]
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**{**settings, "max_poll_interval_ms": int(seconds * 1000)})
+
+    return Impatient

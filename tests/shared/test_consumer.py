@@ -1,19 +1,23 @@
 """The consumer on real Kafka and PostgreSQL: effects once and in order, offsets after them, outages waited for."""
 
 import asyncio
+import time
 from typing import Any
 
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.record import default_records
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import context, metrics
-from shared.consumer import Consumer
+from shared.consumer import SESSION_SECONDS, Consumer
 from shared.delivering import Reader
 from shared.events import header, identity_of
 from shared.inbox import Heard
 from shared.outbox import publish
 from shared.refusals import Transient
 from tests.kit import eventually
-from tests.shared.desk import Desk, Noted, record, remember
+from tests.shared.desk import Desk, Noted, producing, record, remember
 
 
 async def test_every_event_has_its_effect_once_and_in_order_per_key(desk: Desk) -> None:
@@ -237,10 +241,107 @@ async def has_said(desk: Desk, count: int) -> bool:
 
 
 def test_identity_of_another_system_needs_its_source() -> None:
-    ours = [("ce_id", b"not-a-uuid"), ("ce_source", b"/billing/a")]
-    other = [("ce_id", b"not-a-uuid"), ("ce_source", b"/billing/b")]
+    ours = {"ce_id": b"not-a-uuid", "ce_source": b"/billing/a"}
+    other = {"ce_id": b"not-a-uuid", "ce_source": b"/billing/b"}
 
     assert identity_of(ours, "t/0/1") == identity_of(ours, "t/0/2")
     assert identity_of(ours, "") != identity_of(other, "")
-    assert identity_of([], "t/0/1") != identity_of([], "t/0/2")
-    assert header([("x", None)], "x") is None
+    assert identity_of({}, "t/0/1") != identity_of({}, "t/0/2")
+    assert header({"x": None}, "x") is None
+
+
+async def test_parking_that_fails_holds_up_its_partition_and_ends_nothing(desk: Desk) -> None:
+    """Whatever is wrong with the letters' table: the process lives, and the records wait in their topic."""
+
+    async def fail(session: AsyncSession, event: Noted, wired: object) -> None:
+        if event.name == "bad":
+            raise ZeroDivisionError
+        await remember(session, event, wired)
+
+    for statement in (
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$",
+        "CREATE TRIGGER no BEFORE INSERT ON dead_letters FOR EACH ROW EXECUTE FUNCTION no()",
+    ):
+        await execute(desk, statement)
+    await desk.send_noted(("bad", 1), *((f"good-{n}", n) for n in range(20)))
+    elsewhere = [(name, n) for name, n in ((f"good-{n}", n) for n in range(20)) if at(name) != at("bad")]
+
+    async with desk.consuming(Heard(desk.noted, fail)):
+        await desk.had(*elsewhere)
+        await execute(desk, "DROP TRIGGER no ON dead_letters")
+        await desk.had(*((f"good-{n}", n) for n in range(20)))
+        await eventually(lambda: committed(desk, 21))
+
+    assert await desk.rows("SELECT key, cause FROM dead_letters") == [("bad", "ZeroDivisionError")]
+
+
+def at(key: str, partitions: int = 4) -> int:
+    """The key's partition."""
+    return int(DefaultPartitioner()(key.encode(), list(range(partitions)), ()))
+
+
+async def execute(desk: Desk, statement: str) -> None:
+    connection = await desk.database.connect()
+    await connection.execute(statement)
+    await connection.close()
+
+
+class NotText(str):
+    """A header's name whose bytes are no UTF-8; Kafka and its clients in Java take any."""
+
+    def encode(self, *_: Any, **__: Any) -> bytes:
+        return b"x\xff"
+
+
+async def test_header_name_that_is_no_text_is_no_obstacle(desk: Desk) -> None:
+    """In the middle of a batch, so that what is before and behind it comes too, once and in order."""
+    batch = default_records._DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, -1, 1 << 16)
+    for position, more in enumerate(([], [(NotText("x"), b"1")], [])):
+        key, value, headers = record(desk.noted(name="a", n=position))
+        assert batch.append(position, int(time.time() * 1000), key.encode(), value, [*headers, *more])
+
+    await send_bytes(desk, at("a"), bytes(batch.build()))
+
+    async with desk.consuming():
+        await desk.had(("a", 0), ("a", 1), ("a", 2))
+    assert await desk.effects() == [("a", 0), ("a", 1), ("a", 2)]
+
+
+async def send_bytes(desk: Desk, partition: int, batch: bytes) -> None:
+    """A record batch as it is on the wire, which aiokafka's producer would not write."""
+    async with producing(desk.kafka) as producer:
+        await producer.partitions_for(desk.topic)
+        leader = next(iter(producer.client.cluster.brokers())).nodeId
+        answer = await producer.client.send(
+            leader, ProduceRequest(None, -1, 5000, [(desk.topic, [(partition, batch)])])
+        )
+        assert answer.topics[0][1][0][1] == 0
+
+
+async def test_member_with_a_name_gets_its_partitions_back_at_once_after_a_death(desk: Desk) -> None:
+    reader = desk.reader()
+    await desk.send_noted(("a", 1))
+
+    def named(stop: asyncio.Event) -> Consumer:
+        return Consumer(reader, desk.kafka, stop, member="desk-1")
+
+    consumer = named(asyncio.Event())
+    dying = asyncio.create_task(consumer.run())
+    await desk.had(("a", 1))
+    dying.cancel()  # it does not leave its group, as one that is killed
+    await asyncio.gather(dying, return_exceptions=True)
+    await desk.send_noted(("a", 2))
+
+    async with desk.running(named):
+        await desk.had(("a", 1), ("a", 2), seconds=SESSION_SECONDS / 2)
+
+
+async def test_member_with_a_name_that_is_asked_to_stop_hands_over_at_once(desk: Desk) -> None:
+    reader = desk.reader()
+    async with desk.running(lambda stop: Consumer(reader, desk.kafka, stop, member="desk-1")):
+        await desk.send_noted(("a", 1))
+        await desk.had(("a", 1))
+    await desk.send_noted(("a", 2))
+
+    async with desk.running(lambda stop: Consumer(reader, desk.kafka, stop, member="desk-2")):
+        await desk.had(("a", 1), ("a", 2), seconds=SESSION_SECONDS / 2)

@@ -1,45 +1,35 @@
 """Crashes: real processes that die between the two systems, at random, or over one record."""
 
-import asyncio
-import json
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import signal
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tests.chaos.lives import Alive, alive
 from tests.kit import eventually
 from tests.shared.desk import Desk
+from tests.shared.dying import Life
 from tests.shared.test_dead_letters import letters
 from tests.shared.test_relay import all_sent
 
-ROOT = Path(__file__).resolve().parents[2]
+
+@pytest.fixture
+def life(desk: Desk, keys: Path, tmp_path: Path) -> Any:
+    """`async with life(**what) as process`: the desk's relay and consumer in a process of their own."""
+    return lambda **what: alive(Life.of(desk, keys, **what), tmp_path / "log")
 
 
-@asynccontextmanager
-async def dying(
-    desk: Desk, keys: Path, at: str = "", deadly: int | None = None
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The desk's relay and consumer in a process of their own, killed at the end."""
-    url = desk.database.dsn
-    said = json.dumps(
-        {"name": desk.name, "url": url, "keys": str(keys), "kafka": desk.kafka, "at": at, "deadly": deadly}
-    )
-    command = [sys.executable, "-m", "tests.shared.dying", said]
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+async def died(process: Alive) -> bool:
+    return await process.ended() == -signal.SIGKILL
 
 
-async def test_killed_between_acknowledgement_and_mark_sends_again_in_order(desk: Desk, keys: Path) -> None:
+async def test_killed_between_acknowledgement_and_mark_sends_again_in_order(desk: Desk, life: Any) -> None:
     said = [("a", n) for n in range(20)]
     await desk.say(*said)
     for _ in range(3):
-        async with dying(desk, keys, at="acknowledged") as process:
-            await asyncio.wait_for(process.wait(), 30)
+        async with life(parts=("relay",), fail_points="relay.acknowledged=kill") as process:
+            assert await died(process)
         assert await desk.unsent() == 20
 
     async with desk.relaying(), desk.consuming():
@@ -50,12 +40,12 @@ async def test_killed_between_acknowledgement_and_mark_sends_again_in_order(desk
     assert await desk.effects() == said
 
 
-async def test_killed_between_effect_and_offset_has_no_second_effect(desk: Desk, keys: Path) -> None:
+async def test_killed_between_effect_and_offset_has_no_second_effect(desk: Desk, life: Any) -> None:
     said = [("a", n) for n in range(20)]
     await desk.send_noted(*said)
     for _ in range(3):
-        async with dying(desk, keys, at="handled") as process:
-            await asyncio.wait_for(process.wait(), 30)
+        async with life(parts=("consumer",), fail_points="consumer.committing=kill") as process:
+            assert await died(process)
         assert await desk.committed() == 0
         assert await desk.effects() == said
 
@@ -72,23 +62,23 @@ async def test_killed_between_effect_and_offset_has_no_second_effect(desk: Desk,
 
 
 async def test_record_that_kills_the_process_is_parked_after_three_deliveries_of_it_alone(
-    desk: Desk, keys: Path
+    desk: Desk, life: Any
 ) -> None:
     deaths = 0
     good = [*(("a", n) for n in range(5)), *(("b", n) for n in range(7, 12))]
-    await desk.send_noted(*good[:5], ("deadly", 5), ("deadly", 6), *good[5:])
+    await desk.send_noted(*good[:5])
+    await desk.say(("deadly", 5), text="kills")
+    async with desk.relaying():
+        await eventually(lambda: all_sent(desk))
+    await desk.send_noted(("deadly", 6), *good[5:])
 
-    async def parked() -> bool:
-        return len(await letters(desk)) == 2
+    async def parked_or_dead() -> bool:
+        return not process.running or len(await letters(desk)) == 2
 
-    while not await parked():
-        async with dying(desk, keys, deadly=5) as process:
-            waiting = [asyncio.create_task(process.wait()), asyncio.create_task(eventually(parked, 30))]
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            deaths += process.returncode is not None
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+    while len(await letters(desk)) != 2:
+        async with life() as process:
+            await eventually(parked_or_dead, 30)
+            deaths += not process.running
 
     assert deaths == 4, "once in its batch, three times alone"
     assert await letters(desk) == [
@@ -99,19 +89,19 @@ async def test_record_that_kills_the_process_is_parked_after_three_deliveries_of
         await desk.had(*good)
 
 
-async def test_killed_at_random_loses_doubles_and_parks_nothing(desk: Desk, keys: Path) -> None:
+async def test_killed_at_random_loses_doubles_and_parks_nothing(desk: Desk, life: Any) -> None:
     said: list[tuple[str, int]] = []
     for blow in range(1, 5):
         more = [(f"key-{n % 9}", n) for n in range(blow * 400, blow * 400 + 400)]
         await desk.say(*more)
         said += more
-        async with dying(desk, keys) as process:
+        async with life() as process:
 
             async def some_more(seen: int = blow) -> bool:
                 return len(await desk.effects()) > (seen - 1) * 300
 
             await eventually(some_more, 30)
-            process.kill()
+            await process.kill()
 
     async with desk.relaying(), desk.consuming():
         await desk.had(*said, seconds=30)

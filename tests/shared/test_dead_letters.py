@@ -13,7 +13,7 @@ from shared.inbox import Heard, hearing
 from tests.kit import eventually
 from tests.shared.desk import Desk, Headers, Noted, record, remember
 
-Record = tuple[str | None, bytes | None, Any]
+Sent = tuple[str | None, bytes | None, Any]
 
 
 class Picky:
@@ -143,11 +143,11 @@ async def test_event_that_discards_letters_drops_those_of_its_key_and_runs(desk:
         await desk.had(("crossed", 0), ("a", 3))
 
 
-def poison(desk: Desk, name: str) -> Record:
+def poison(desk: Desk, name: str) -> Sent:
     """Records as a broken or hostile producer may write them; each under the key `bad`."""
     key, value, headers = record(desk.noted(name="bad", n=1))
     data = json.loads(value)
-    kinds: dict[str, Record] = {
+    kinds: dict[str, Sent] = {
         "no value": (key, None, headers),
         "no JSON": (key, b"{", headers),
         "no object": (key, b"[1]", headers),

@@ -78,6 +78,7 @@ def test_missing_setting_is_one_line_and_exit_2(
         ("ROOM_DATABASE_URL", "mysql://room:canary@127.0.0.1/room"),
         ("ROOM_DATABASE_URL", "postgresql://room:pass@127.0.0.1:canary/room"),
         ("ROOM_REDIS_URL", "canary"),
+        ("ROOM_DEAD_LETTERS_LIMIT", "0"),
     ],
 )
 def test_wrong_setting_is_named_and_not_echoed(

@@ -60,7 +60,7 @@ async def test_stuck_consumer_ends_the_process(
     monkeypatch.setattr(os, "_exit", note)
     desk = await desk_of("")
     consumer = Consumer(desk.reader(), "127.0.0.1:1", asyncio.Event())
-    consumer.connected, consumer.moved_at = connected, time.monotonic() - 1
+    consumer.connected, consumer._polled_at = connected, time.monotonic() - 1
 
     worker._watch(consumer)
 

@@ -1,24 +1,21 @@
-"""Dead letters: rows in the reader's own database, in order per key, to list, show, replay or drop."""
+"""Dead letters, what people do about them: replay or drop, in order within a key; twice has one effect."""
 
-from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from base64 import b64decode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
-from uuid_utils.compat import uuid7
 
-from shared import metrics
-from shared.database import Database, affected
-from shared.events import Malformed
+from shared.database import Database
+from shared.delivering import cause_of, is_transient
 from shared.failpoints import point
-from shared.inbox import Hearing, Record, handle, react, remember, storable
-from shared.logging import logger
+from shared.inbox import Hearing, Record, react
+from shared.parking import lock_key, resolve, waiting
 from shared.tables import DeadLetter
-
-_log = logger(__name__)
 
 
 class NoSuchLetter(Exception):
@@ -33,107 +30,45 @@ class NotFirst(Exception):
     """Another letter of the same key comes first; its id is the argument."""
 
 
-def _waiting() -> ColumnElement[bool]:
-    return col(DeadLetter.resolved_at).is_(None)
+@dataclass(frozen=True)
+class HeldKey:
+    """A key under which `letters` wait."""
+
+    topic: str
+    key: str
+    letters: int
 
 
-async def waiting_keys(session: AsyncSession, topic: str, keys: Sequence[str]) -> set[str]:
-    """Those of the keys that have a letter waiting, so that what follows must wait behind it."""
-    rows = await session.execute(
-        text("SELECT DISTINCT key FROM dead_letters WHERE topic = :topic AND resolved_at IS NULL AND key = ANY(:keys)"),
-        {"topic": topic, "keys": list(set(keys))},
-    )
-    return set(rows.scalars())
+@dataclass
+class Replayed:
+    """What became of the letters of several keys."""
 
-
-async def lock_key(session: AsyncSession, topic: str, key: str) -> None:
-    """Parking behind a letter and replaying the last one must not pass each other."""
-    await session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:lock, 7))"),
-        {"lock": f"dead letters\x1f{topic}\x1f{key}"},
-    )
-
-
-async def park(session: AsyncSession, record: Record, cause: str) -> None:
-    """Inbox row and dead letter in the caller's transaction; the cause names kinds, never contents.
-
-    A repeat of something that was handled or parked before makes no second record.
-    """
-    if not await remember(session, [record]):
-        return
-    session.add(
-        DeadLetter(
-            id=uuid7(),
-            topic=record.topic,
-            partition=record.partition,
-            position=record.position,
-            key=record.key,
-            type=record.type,
-            event_id=record.event_id,
-            headers=[[storable(name), _base64(value)] for name, value in record.headers],
-            value=record.value,
-            cause=cause,
-        )
-    )
-    await session.flush()
-    await point("dead_letters.parked")
-    metrics.parked.labels(record.topic).inc()
-    _log.error(
-        "record_parked",
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.position,
-        cause=cause,
-    )
-
-
-async def park_behind(session: AsyncSession, record: Record, heard: Hearing, wired: Any) -> None:
-    """The record's key had something waiting: wait behind it, unless it is gone by now or the event discards it."""
-    await lock_key(session, record.topic, record.key)
-    waiting = await waiting_keys(session, record.topic, [record.key])
-    if waiting and record.type in heard and heard[record.type].discards_letters:
-        await _resolve(
-            session,
-            "dropped",
-            f"discarded by {record.type}",
-            topic=record.topic,
-            key=record.key,
-        )
-        waiting = set()
-    if waiting:
-        await park(session, record, "waits behind an earlier letter of its key")
-    else:
-        await handle(session, [record], heard, wired)
-
-
-async def listed(
-    session: AsyncSession,
-    topic: str | None,
-    type_: str | None,
-    key: str | None,
-    limit: int,
-) -> list[DeadLetter]:
-    """What waits, oldest first."""
-    query = select(DeadLetter).where(_waiting()).order_by(col(DeadLetter.parked_at)).limit(limit)
-    for column, value in (
-        (DeadLetter.topic, topic),
-        (DeadLetter.type, type_),
-        (DeadLetter.key, key),
-    ):
-        if value is not None:
-            query = query.where(col(column) == value)
-    return list((await session.execute(query)).scalars())
+    ran: int = 0
+    failed: list[tuple[HeldKey, StillFails]] = field(default_factory=list)
 
 
 async def found(session: AsyncSession, letter_id: UUID) -> DeadLetter:
-    row = (await session.execute(select(DeadLetter).where(col(DeadLetter.id) == letter_id, _waiting()))).scalar()
+    """The letter, as long as it waits."""
+    row = (await session.execute(select(DeadLetter).where(col(DeadLetter.id) == letter_id, waiting()))).scalar()
     if row is None:
         raise NoSuchLetter(str(letter_id))
     return row
 
 
-async def count_waiting(session: AsyncSession) -> int:
-    return await session.scalar(select(func.count()).select_from(DeadLetter).where(_waiting())) or 0
+async def held_keys(
+    session: AsyncSession, topic: str | None = None, key: str | None = None, type_: str | None = None
+) -> list[HeldKey]:
+    """The keys that have letters, those that wait longest first; with a type, those whose first letter is of it."""
+    statement = text(
+        "SELECT topic, key, count(*) FROM dead_letters"
+        " WHERE resolved_at IS NULL"
+        " AND (CAST(:topic AS text) IS NULL OR topic = :topic) AND (CAST(:key AS text) IS NULL OR key = :key)"
+        " GROUP BY topic, key"
+        " HAVING CAST(:type AS text) IS NULL OR (array_agg(type ORDER BY number))[1] = :type"
+        " ORDER BY min(number)"
+    )
+    rows = await session.execute(statement, {"topic": topic, "key": key, "type": type_})
+    return [HeldKey(*row) for row in rows.all()]
 
 
 async def replay(database: Database, letter_id: UUID, heard: Hearing, wired: Any) -> int:
@@ -144,21 +79,61 @@ async def replay(database: Database, letter_id: UUID, heard: Hearing, wired: Any
     """
     async with database.transaction() as session:
         topic, key = await _first_of_its_key(session, letter_id)
-    ran = 0
-    while await _replay_first(database, topic, key, heard, wired):
-        ran += 1
-    return ran
+    return await _replay_key(database, topic, key, heard, wired)
 
 
-async def drop(database: Database, letter_id: UUID, reason: str, heard: Hearing, wired: Any) -> int:
-    """Give the letter up for a reason that is kept, then run what waited behind it; how many ran."""
+async def replay_keys(
+    database: Database,
+    held: Sequence[HeldKey],
+    heard: Hearing,
+    wired: Any,
+    moved: Callable[[int, int], None] = lambda _count, _of: None,
+) -> Replayed:
+    """Every key by itself: what fails again stays, with what is behind it, and the next key goes on.
+
+    `moved` is told how many letters are done with, of how many; those that stay behind a failed one count as well.
+    """
+    result, total = Replayed(), sum(one.letters for one in held)
+    for one in held:
+        done = 0
+
+        def ran() -> None:
+            nonlocal done
+            done += 1
+            result.ran += 1
+            moved(1, total)
+
+        try:
+            await _replay_key(database, one.topic, one.key, heard, wired, ran)
+        except StillFails as problem:
+            result.failed.append((one, problem))
+            moved(max(one.letters - done, 0), total)
+    return result
+
+
+async def drop(
+    database: Database, letter_id: UUID, reason: str, heard: Hearing, wired: Any, by: str | None = None
+) -> int:
+    """Give the first letter of a key up for a reason that is kept, then run what waited behind it; how many ran.
+
+    The drop stands also where what is behind it fails: `StillFails`.
+    """
     async with database.transaction() as session:
         topic, key = await _first_of_its_key(session, letter_id)
-        await _resolve(session, "dropped", reason, letter_id=letter_id)
-    ran = 0
-    while await _replay_first(database, topic, key, heard, wired):
-        ran += 1
-    return ran
+        await resolve(session, "dropped", col(DeadLetter.id) == letter_id, reason=reason, by=by)
+    return await _replay_key(database, topic, key, heard, wired)
+
+
+async def drop_in_key(
+    database: Database, held: HeldKey, reason: str, by: str | None = None, letter_id: UUID | None = None
+) -> int:
+    """Give up all that waits under the key, or one letter wherever it stands in it; nothing is run. How many went."""
+    which = [col(DeadLetter.topic) == held.topic, col(DeadLetter.key) == held.key]
+    if letter_id is not None:
+        which.append(col(DeadLetter.id) == letter_id)
+    async with database.transaction() as session:
+        await lock_key(session, held.topic, held.key)
+        return await resolve(session, "dropped", *which, reason=reason, by=by)
 
 
 async def _first_of_its_key(session: AsyncSession, letter_id: UUID) -> tuple[str, str]:
@@ -171,49 +146,51 @@ async def _first_of_its_key(session: AsyncSession, letter_id: UUID) -> tuple[str
 
 
 async def _first(session: AsyncSession, topic: str, key: str) -> DeadLetter | None:
-    query = select(DeadLetter).where(_waiting(), col(DeadLetter.topic) == topic, col(DeadLetter.key) == key)
-    return (await session.execute(query.order_by(col(DeadLetter.position)).limit(1))).scalar()
+    """By the number that parking gave it: offsets begin again where Kafka lost its data."""
+    query = select(DeadLetter).where(waiting(), col(DeadLetter.topic) == topic, col(DeadLetter.key) == key)
+    return (await session.execute(query.order_by(col(DeadLetter.number)).limit(1))).scalar()
 
 
-async def _replay_first(database: Database, topic: str, key: str, heard: Hearing, wired: Any) -> bool:
-    async with database.transaction() as session:
-        await lock_key(session, topic, key)
-        row = await _first(session, topic, key)
-        if row is None or not await _resolve(session, "replayed", None, letter_id=row.id):
-            return False
-        try:
-            await react(session, [_as_record(row)], heard, wired)
-            await point("dead_letters.replayed")
-        except Malformed as problem:
-            raise StillFails(str(row.id), f"Malformed: {problem}") from problem
-        except Exception as problem:
-            raise StillFails(str(row.id), type(problem).__name__) from problem
-        return True
-
-
-async def _resolve(
-    session: AsyncSession,
-    resolution: str,
-    reason: str | None,
-    letter_id: UUID | None = None,
-    topic: str | None = None,
-    key: str | None = None,
+async def _replay_key(
+    database: Database, topic: str, key: str, heard: Hearing, wired: Any, ran: Callable[[], None] = lambda: None
 ) -> int:
-    query = update(DeadLetter).where(_waiting()).values(resolved_at=func.now(), resolution=resolution, reason=reason)
-    if letter_id is not None:
-        query = query.where(col(DeadLetter.id) == letter_id)
-    else:
-        query = query.where(col(DeadLetter.topic) == topic, col(DeadLetter.key) == key)
-    count = affected(await session.execute(query))
-    await point("dead_letters.resolved")
+    count = 0
+    while await _replay_first(database, topic, key, heard, wired):
+        count += 1
+        ran()
     return count
 
 
-def _base64(value: bytes | None) -> str | None:
-    return None if value is None else b64encode(value).decode()
+async def _replay_first(database: Database, topic: str, key: str, heard: Hearing, wired: Any) -> bool:
+    letter_id = None
+    try:
+        async with database.transaction() as session:
+            await lock_key(session, topic, key)
+            row = await _first(session, topic, key)
+            if row is None or not await resolve(session, "replayed", col(DeadLetter.id) == row.id):
+                return False
+            letter_id = row.id
+            await react(session, [as_record(row)], heard, wired)
+            await point("dead_letters.replayed")
+    except Exception as problem:
+        if letter_id is None or is_transient(problem):
+            raise
+        await _note_failure(database, letter_id, cause_of(problem))
+        raise StillFails(str(letter_id), cause_of(problem)) from problem
+    return True
 
 
-def _as_record(row: DeadLetter) -> Record:
+async def _note_failure(database: Database, letter_id: UUID, cause: str) -> None:
+    values = {
+        "failed_replays": col(DeadLetter.failed_replays) + 1,
+        "last_failed_at": func.now(),
+        "last_failure": cause,
+    }
+    async with database.transaction() as session:
+        await session.execute(update(DeadLetter).where(waiting(), col(DeadLetter.id) == letter_id).values(values))
+
+
+def as_record(row: DeadLetter) -> Record:
     return Record(
         topic=row.topic,
         partition=row.partition,

@@ -10,13 +10,14 @@ import asyncpg
 from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import dead_letters, metrics
+from shared import metrics, parking
 from shared.database import Database
 from shared.events import Malformed
 from shared.failpoints import point
 from shared.inbox import Hearing, Record, handle
 from shared.logging import logger
 from shared.refusals import is_away
+from shared.turns import Turns
 
 _log = logger(__name__)
 
@@ -28,7 +29,9 @@ _PAUSES_SECONDS = (0.1, 0.5)
 
 
 def is_transient(problem: BaseException) -> bool:
-    """True where something outside is away or busy; such a failure never makes a dead letter."""
+    """True where something outside is away or busy, or no letter may be added; such a failure makes no dead letter."""
+    if isinstance(problem, parking.LimitReached):
+        return True
     if isinstance(problem, exc.DBAPIError):
         if problem.connection_invalidated:
             return True
@@ -60,9 +63,11 @@ class Reader:
     heard: Hearing
     wired: Any
     tries: int = 3
+    letters_limit: int = parking.LIMIT
+    turns: Turns = field(default_factory=Turns)
 
     async def deliver(self, batch: Batch) -> None:
-        """Handle or park every record of the batch; raises only what `is_transient`."""
+        """Handle or park every record of the batch. What it raises is `is_transient`, or parking itself failed."""
         if not batch.records:
             return
         if batch.tries == 0:
@@ -70,10 +75,11 @@ class Reader:
             batch.one_by_one = batch.tries > 1  # its marker was found: a process died over this batch
         if not batch.one_by_one:
             try:
-                await self._together(batch)
+                async with self.turns.among_others():
+                    await self._together(batch)
                 return
             except Exception as problem:
-                if is_transient(problem):
+                if is_transient(problem) and not isinstance(problem, parking.LimitReached):
                     raise
                 _log.warning(
                     "batch_goes_one_by_one",
@@ -86,7 +92,10 @@ class Reader:
             if record.event_id in done:
                 metrics.repeated.labels(record.topic).inc()
             else:
-                await self._alone(record, batch)
+                # A record over which the process may have died is tried with nobody beside it: else its next death
+                # would count against everything that is under way in the other partitions, too.
+                async with self.turns.alone() if batch.tries > 1 else self.turns.among_others():
+                    await self._alone(record, batch)
             batch.moved()
         async with self.database.transaction() as session:
             await self._forget(session, batch.records[0], alone=False)
@@ -109,7 +118,18 @@ class Reader:
         if record.position not in batch.counted:
             batch.counted.add(record.position)
             if await self._count(record, alone=True) > self.tries:
+                batch.counted.discard(record.position)  # where no letter may be added it is not tried instead
                 return await self._park(record, f"the process died over it {self.tries} times")
+        try:
+            await self._try(record, batch)
+        except parking.LimitReached:  # to wait for room is no death: it is counted anew
+            batch.counted.discard(record.position)
+            async with self.database.transaction() as session:
+                await self._forget(session, record, alone=True)
+            raise
+        return None
+
+    async def _try(self, record: Record, batch: Batch) -> None:
         for attempt, pause in enumerate((*_PAUSES_SECONDS, None), 1):
             try:
                 async with self.database.transaction() as session:
@@ -121,13 +141,13 @@ class Reader:
                 if is_transient(problem):
                     raise
                 if pause is None or attempt >= self.tries:
-                    return await self._park(record, _cause(problem))
+                    return await self._park(record, cause_of(problem))
                 batch.moved()
                 await asyncio.sleep(pause)
         return None
 
     async def _handle(self, session: AsyncSession, records: Sequence[Record]) -> int:
-        held = await dead_letters.waiting_keys(session, records[0].topic, [record.key for record in records])
+        held = await parking.waiting_keys(session, records[0].topic, [record.key for record in records])
         new = await handle(
             session,
             [record for record in records if record.key not in held],
@@ -136,21 +156,22 @@ class Reader:
         )
         for record in records:
             if record.key in held:
-                await dead_letters.park_behind(session, record, self.heard, self.wired)
+                await parking.park_behind(session, record, self.heard, self.wired, self.letters_limit)
         return new
 
     async def _park(self, record: Record, cause: str) -> None:
         async with self.database.transaction() as session:
-            await dead_letters.lock_key(session, record.topic, record.key)
+            await parking.lock_key(session, record.topic, record.key)
             await self._forget(session, record, alone=True)
-            await dead_letters.park(session, record, cause)
+            await parking.park(session, record, cause, self.letters_limit)
 
     async def _count(self, record: Record, *, alone: bool) -> int:
         """Write or find the marker, in a transaction of its own, before anything is handled."""
         statement = text(
             "INSERT INTO deliveries (topic, partition, position, alone, tries)"
             " VALUES (:topic, :partition, :position, :alone, 1)"
-            " ON CONFLICT (topic, partition, position, alone) DO UPDATE SET tries = deliveries.tries + 1"
+            " ON CONFLICT (topic, partition, position, alone)"
+            " DO UPDATE SET tries = deliveries.tries + 1, counted_at = now()"
             " RETURNING tries"
         )
         async with self.database.transaction() as session:
@@ -176,6 +197,6 @@ def _position(record: Record, alone: bool) -> dict[str, Any]:
     }
 
 
-def _cause(problem: BaseException) -> str:
+def cause_of(problem: BaseException) -> str:
     """The kind of the error; its text only where our own code wrote it, since a database's may hold what was stored."""
     return f"Malformed: {problem}" if isinstance(problem, Malformed) else type(problem).__name__

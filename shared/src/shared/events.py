@@ -1,15 +1,17 @@
 """Events: frozen pydantic classes, and CloudEvents 1.0 in Kafka's binary mode both ways."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from cloudevents.core.bindings.kafka import KafkaMessage, from_binary, to_binary
-from cloudevents.core.exceptions import CloudEventValidationError
+from asyncpg.pgproto import pgproto
+from cloudevents.core.bindings.kafka import to_binary
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 from uuid_utils.compat import uuid7
 
 SecretsClass = type[BaseModel]
@@ -78,54 +80,78 @@ def encode(event: Event, sealed: str | None = None, traceparent: str | None = No
     return {name: value.decode() for name, value in message.headers.items()}, message.value
 
 
-def type_of(headers: Headers) -> str | None:
-    """The record's event type, read without trusting anything else in it."""
-    return header(headers, "ce_type")
+Attributes = Mapping[str, bytes | None]
+"""A record's headers by name; of two with one name the last counts."""
 
 
-def header(headers: Headers, name: str) -> str | None:
-    value = next((value for key, value in headers if key == name), None)
+def header(attributes: Attributes, name: str) -> str | None:
+    """A header as text, read without trusting anything in it."""
+    value = attributes.get(name)
     return None if value is None else value.decode("utf-8", "replace")
 
 
-def identity_of(headers: Headers, position: str) -> UUID:
+def identity_of(attributes: Attributes, position: str) -> UUID:
     """The id under which the inbox remembers this record.
 
     Ours are UUIDs. Another system's id is unique only together with its source; a record without an id at all is
     remembered by its position (`topic/partition/offset`), so that it can be parked once.
     """
-    found = header(headers, "ce_id")
+    found = header(attributes, "ce_id")
     if not found:
         return uuid5(NAMESPACE_URL, position)
     try:
-        return UUID(found)
+        quick: UUID = pgproto.UUID(found)  # a uuid.UUID that is read and sent to the database five times as fast
+        return quick
     except ValueError:
-        return uuid5(NAMESPACE_URL, f"{header(headers, 'ce_source')}#{found}")
+        return uuid5(NAMESPACE_URL, f"{header(attributes, 'ce_source')}#{found}")
 
 
 def decode(headers: Headers, value: bytes | None, as_class: type[Event]) -> Event:
     """The event of a record whose type is `as_class.type`; raises `Malformed`."""
+    attributes = dict(headers)
+    return read(attributes, value, as_class, identity_of(attributes, ""))
+
+
+def read(attributes: Attributes, value: bytes | None, as_class: type[Event], event_id: UUID) -> Event:
+    """As `decode`, for a reader that knows the record's identity already.
+
+    By hand: the library's reading would take 25 of the 40 µs that a record costs. The tests hold what is accepted here
+    to what the library accepts.
+    """
     if value is None:
         raise Malformed("the record has no value")
+    if wrong := [name for name in ("id", "source", "type") if not attributes.get(f"ce_{name}")]:
+        raise Malformed(f"attributes: {', '.join(wrong)}")
+    if attributes.get("ce_specversion") != b"1.0":
+        raise Malformed("attributes: specversion")
+    if (media_type := attributes.get("content-type")) != b"application/json" and not _JSON(media_type or b""):
+        raise Malformed("the data is not said to be JSON")
     try:
-        present = {name: content for name, content in headers if content is not None}
-        message = KafkaMessage(headers=present, key=None, value=value)
-        cloud_event = from_binary(message, JSONFormat(), CloudEvent)
-    except CloudEventValidationError as problem:
-        raise Malformed(f"attributes: {', '.join(sorted(map(str, problem.errors)))}") from None
-    except (ValueError, TypeError, UnicodeError, RecursionError) as problem:
+        for part in _TEXTS:
+            attributes[part].decode()  # type: ignore[union-attr]  # they are there, as was seen above
+        data = from_json(value)
+        moment = _moment(attributes.get("ce_time"))
+    except (ValueError, RecursionError) as problem:
         raise Malformed(f"not a CloudEvent with JSON data: {type(problem).__name__}") from None
-    if not header(headers, "ce_id"):  # the library would make one up
-        raise Malformed("attributes: id")
-    data = cloud_event.get_data()
     if not isinstance(data, dict):
         raise Malformed("the data is not a JSON object")
-    attributes = {
-        "id": identity_of(headers, ""),
-        "time": cloud_event.get_time() or datetime.now(UTC),
-    }
+    data["id"], data["time"] = event_id, moment
     try:
-        return as_class.model_validate({**data, **attributes})
+        return as_class.model_validate(data)
     except ValidationError as problem:
         fields = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in problem.errors(include_input=False))
         raise Malformed(fields) from None
+
+
+_TEXTS = ("ce_id", "ce_source", "ce_type")
+_JSON = re.compile(rb"(?:application/(?:[\w.+-]+\+)?json\s*(?:;.*)?)?", re.IGNORECASE).fullmatch
+
+
+def _moment(said: bytes | None) -> datetime:
+    """An RFC 3339 time, which is optional; a `ValueError` where it is none."""
+    if said is None:
+        return datetime.now(UTC)
+    moment = datetime.fromisoformat(said.decode())
+    if moment.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return moment

@@ -26,6 +26,7 @@ POINTS: Mapping[str, str] = {
     "relay.committed": "the marks are committed",
     "outbox.resent": "sent rows are unsent again",
     "outbox.released": "a refused row is free to be sent, which is not committed",
+    "outbox.given_up": "a refused row is out of the way of those behind it, which is not committed",
     "consumer.joined": "the reader is in its group and has polled nothing",
     "consumer.polled": "records are in memory",
     "delivering.counted": "the marker of a batch is written, not committed",

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from aiokafka import ConsumerRecord
@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import context, metrics
-from shared.events import Event, Headers, Malformed, decode, header, identity_of, type_of
+from shared.events import Attributes, Event, Headers, Malformed, header, identity_of, read
 from shared.failpoints import point
 
 
@@ -37,8 +37,7 @@ def hearing(heard: Iterable[Heard]) -> Hearing:
     return {entry.event.type: entry for entry in heard}
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """A record of a type that is read here, with what is needed to handle or to park it."""
 
     topic: str
@@ -51,15 +50,14 @@ class Record:
     value: bytes | None
 
     @classmethod
-    def of(cls, polled: "ConsumerRecord[bytes, bytes]", type_: str) -> "Record":
-        position = f"{polled.topic}/{polled.partition}/{polled.offset}"
+    def of(cls, polled: "ConsumerRecord[bytes, bytes]", attributes: Attributes, type_: str) -> "Record":
         return cls(
             topic=polled.topic,
             partition=polled.partition,
             position=polled.offset,
             key=storable((polled.key or b"").decode("utf-8", "replace")),
             type=storable(type_)[:200],
-            event_id=identity_of(polled.headers, position),
+            event_id=identity_of(attributes, f"{polled.topic}/{polled.partition}/{polled.offset}"),
             headers=polled.headers,
             value=polled.value,
         )
@@ -79,9 +77,10 @@ def concerning(polled: "Sequence[ConsumerRecord[bytes, bytes]]", heard: Hearing)
     names = {name.rpartition(".v")[0] for name in heard}
     records = []
     for one in polled:
-        type_ = type_of(one.headers)
+        attributes = dict(one.headers)
+        type_ = header(attributes, "ce_type")
         if type_ is None or type_ in heard or type_.rpartition(".v")[0] in names:
-            records.append(Record.of(one, type_ or ""))
+            records.append(Record.of(one, attributes, type_ or ""))
         else:
             metrics.ignored.labels(one.topic).inc()
     return records
@@ -91,21 +90,19 @@ def opened(record: Record, heard: Hearing) -> Event:
     """The record's event; raises `Malformed`."""
     if record.type not in heard:
         raise Malformed(f"no reader for the type or its version: {record.type[:80]!r}")
-    return decode(record.headers, record.value, heard[record.type].event)
+    return read(dict(record.headers), record.value, heard[record.type].event, record.event_id)
 
 
 async def handle(session: AsyncSession, records: Sequence[Record], heard: Hearing, wired: Any) -> int:
     """Remember the records and react to the new ones, in order, inside the caller's transaction; how many were new."""
-    new = await remember(
-        session,
-        [record for record in records if record.type not in heard or heard[record.type].inbox],
-    )
+    remembered = [record for record in records if record.type not in heard or heard[record.type].inbox]
+    passed = await remember(session, remembered)
     fresh: list[Record] = []
     for record in records:
         if record.type in heard and not heard[record.type].inbox:
             fresh.append(record)
-        elif record.event_id in new:
-            new.remove(record.event_id)  # the same event twice in one batch is a repeat too
+        elif record.event_id not in passed:
+            passed.add(record.event_id)  # the same event twice in one batch is a repeat too
             fresh.append(record)
     await point("inbox.remembered")
     await react(session, fresh, heard, wired)
@@ -121,18 +118,22 @@ async def react(session: AsyncSession, records: Sequence[Record], heard: Hearing
             await entry.react(session, [event for _, event in run], wired)
             continue
         for record, event in run:
-            context.traceparent.set(header(record.headers, "ce_traceparent"))  # what it causes belongs to its trace
+            context.traceparent.set(
+                header(dict(record.headers), "ce_traceparent")
+            )  # what it causes belongs to its trace
             await entry.react(session, event, wired)
     context.traceparent.set(None)
 
 
 async def remember(session: AsyncSession, records: Sequence[Record]) -> set[UUID]:
-    """Write the inbox rows in one statement; the ids that were not there before."""
+    """Write the inbox rows in one statement; the ids that were there before, which are few or none."""
     if not records:
         return set()
     statement = text(
-        "INSERT INTO inbox (event_id) SELECT DISTINCT unnest(CAST(:ids AS uuid[])) ORDER BY 1"
-        " ON CONFLICT DO NOTHING RETURNING event_id"
+        "WITH wanted AS (SELECT DISTINCT unnest(CAST(:ids AS uuid[])) AS event_id),"
+        " new AS (INSERT INTO inbox (event_id) SELECT event_id FROM wanted ORDER BY event_id"
+        " ON CONFLICT DO NOTHING RETURNING event_id)"
+        " SELECT event_id FROM wanted EXCEPT SELECT event_id FROM new"
     )
     return set((await session.execute(statement, {"ids": [record.event_id for record in records]})).scalars())
 

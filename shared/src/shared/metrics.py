@@ -22,7 +22,17 @@ retried = Counter(
     "Batches tried again after a transient failure",
     ["topic"],
 )
-dead_letters = Gauge("kabinet_dead_letters_waiting", "Records in dead_letters that wait for a decision")
+dead_letters = Gauge("kabinet_dead_letters_waiting", "Records in dead_letters that wait for a decision", ["topic"])
+dead_letters_oldest = Gauge("kabinet_dead_letters_oldest_seconds", "Age of the dead letter that waits longest; 0: none")
+dead_letters_resolved = Gauge(
+    "kabinet_dead_letters_resolved",
+    "Dead letters that people replayed or dropped, as long as they are kept",
+    ["resolution"],
+)
+partitions_without_room = Gauge(
+    "kabinet_partitions_without_room",
+    "Partitions that stand because their next record would be a dead letter above the limit",
+)
 requests = Histogram(
     "kabinet_http_request_seconds",
     "Time to answer, by route template",

@@ -1,13 +1,14 @@
 """Readiness of a service: its database and schema, its outbox, its dead letters, the broker."""
 
 import asyncio
+from collections.abc import Sequence
 
 from sqlalchemy import text
 
 from shared import metrics
 from shared.database import Database, Schema
-from shared.dead_letters import count_waiting
 from shared.health import Check, NotReady
+from shared.letters import WaitingTopic, resolved_counts, waiting_by_topic
 from shared.logging import logger
 from shared.outbox import backlog
 from shared.stopping import any_of
@@ -24,9 +25,16 @@ async def measure(database: Database) -> None:
             waiting, refused = await backlog(session)
             metrics.outbox_waiting.set(waiting)
             metrics.outbox_refused.set(refused)
-            metrics.dead_letters.set(await count_waiting(session))
+            letters = await waiting_by_topic(session)
+            metrics.dead_letters.clear()  # a topic whose letters are gone
+            for topic in letters:
+                metrics.dead_letters.labels(topic.name).set(topic.letters)
+            metrics.dead_letters_oldest.set(max((topic.oldest_seconds for topic in letters), default=0))
+            for resolution, count in (await resolved_counts(session)).items():
+                metrics.dead_letters_resolved.labels(resolution).set(count)
     except Exception:  # the process's own figures are told also then
-        for gauge in (metrics.outbox_waiting, metrics.outbox_refused, metrics.dead_letters):
+        metrics.dead_letters.clear()
+        for gauge in (metrics.outbox_waiting, metrics.outbox_refused, metrics.dead_letters_oldest):
             gauge.set(float("nan"))
 
 
@@ -49,11 +57,26 @@ def backlog_check(database: Database) -> Check:
             if age is not None and age > LAG_SECONDS:
                 raise NotReady(f"the oldest unsent event is {int(age)} seconds old")
             if (refused := (await backlog(session))[1]) > 0:
-                raise NotReady(f"{refused} events can never be sent and hold their keys")
-            if letters := await count_waiting(session):
-                raise NotReady(f"{letters} dead letters wait for a decision")
+                raise NotReady(f"{refused} events can never be sent and hold their keys: see `outbox list`")
 
     return check
+
+
+def letters_check(database: Database, limit: int) -> Check:
+    async def check() -> None:
+        async with database.transaction() as session:
+            if letters := await waiting_by_topic(session):
+                raise NotReady(_told(letters, limit))
+
+    return check
+
+
+def _told(letters: Sequence[WaitingTopic], limit: int) -> str:
+    count = sum(topic.letters for topic in letters)
+    where = ", ".join(f"{topic.letters} of {topic.name}" for topic in letters)
+    oldest = int(max(topic.oldest_seconds for topic in letters))
+    full = f"; the limit is {limit}, and no partition goes on past what would be another letter" * (count >= limit)
+    return f"{where} wait for a decision, the oldest for {oldest} seconds{full}: see `dead-letters list`"
 
 
 def broker_check(bootstrap_servers: str) -> Check:

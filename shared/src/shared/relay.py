@@ -6,16 +6,16 @@ commit outside it. Any failure drops both lanes and begins again with a new prod
 
 import asyncio
 import json
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.structs import RecordMetadata
 
 from shared import metrics
+from shared.acks import Acks
 from shared.database import Database
 from shared.doorbell import CHANNEL
 from shared.failpoints import point
@@ -173,7 +173,7 @@ class Relay:
                 await point("relay.enqueued")
             last = rows[-1]["id"] if rows else self._suspect_up_to
             try:
-                await acks.all_arrived()
+                await acks.all_arrived(KAFKA_SECONDS)
             except TooLarge as problem:
                 if limit > 1:
                     raise
@@ -197,7 +197,7 @@ class Relay:
         return len(rows)
 
     async def _enqueue(
-        self, producer: AIOKafkaProducer, rows: list[asyncpg.Record], acks: "Acks"
+        self, producer: AIOKafkaProducer, rows: list[asyncpg.Record], acks: Acks
     ) -> list[tuple[asyncpg.Record, str]]:
         """Hand the rows to the producer, in order per partition; those that it could never send, with the reason.
 
@@ -229,7 +229,7 @@ class Relay:
         return refused
 
     async def _submit(
-        self, producer: AIOKafkaProducer, at: tuple[str, int], batch: BatchBuilder, row_ids: list[int], acks: "Acks"
+        self, producer: AIOKafkaProducer, at: tuple[str, int], batch: BatchBuilder, row_ids: list[int], acks: Acks
     ) -> None:
         batch.close()  # full or not, it does not linger
         topic, partition = at
@@ -252,38 +252,6 @@ def _partition(key: bytes, partitions: Collection[int]) -> int:
 
 
 _partitioner = DefaultPartitioner()
-
-
-class Acks:
-    """The acknowledgements of a pass. The first failure is told at once: the problem and the last row enqueued."""
-
-    def __init__(self, failed: Callable[[BaseException, int], None]) -> None:
-        self.row_ids: list[int] = []
-        self._failed = failed
-        self._waiting = 0
-        self._problem: BaseException | None = None
-        self._settled = asyncio.Event()
-
-    def expect(self, row_ids: Sequence[int], ack: "asyncio.Future[RecordMetadata]") -> None:
-        self.row_ids += row_ids
-        self._waiting += 1
-        ack.add_done_callback(self._arrived)
-
-    def _arrived(self, ack: "asyncio.Future[RecordMetadata]") -> None:
-        self._waiting -= 1
-        problem = TimeoutError() if ack.cancelled() else ack.exception()
-        if problem is not None and self._problem is None:
-            self._problem = problem
-            self._failed(problem, max(self.row_ids))
-        if problem is not None or self._waiting == 0:
-            self._settled.set()
-
-    async def all_arrived(self) -> None:
-        while self._waiting and self._problem is None:
-            self._settled.clear()
-            await asyncio.wait_for(self._settled.wait(), KAFKA_SECONDS)
-        if self._problem is not None:
-            raise self._problem
 
 
 async def _all_or_none(*works: Coroutine[None, None, None]) -> None:

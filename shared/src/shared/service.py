@@ -85,5 +85,6 @@ class Service:
         useful = {
             "broker": readiness.broker_check(kernel.settings.kafka_bootstrap_servers),
             "backlog": readiness.backlog_check(kernel.database),
+            "dead_letters": readiness.letters_check(kernel.database, kernel.settings.dead_letters_limit),
         }
         return {"useful": useful, "measure": partial(readiness.measure, kernel.database), "is_transient": is_transient}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared import failpoints
@@ -97,10 +97,10 @@ class ServiceSettings(HttpSettings):
     consumer_batch_records: int = 1000
     dead_letter_tries: int = 3
     """Deliveries of one record alone before it is parked."""
-    outbox_retention_days: int = 7
-    """As long as the topic's retention: `outbox resend` needs the sent rows."""
-    inbox_retention_days: int = 8
-    """At least the longest retention of a topic that is read, plus one day."""
+    dead_letters_limit: int = Field(default=1000, ge=1)
+    """Letters that may wait before a partition stands where its next record would be another."""
+    topics_file: Path = Path("deploy/topics.yaml")
+    """Topics and readers, and how long each keeps what; the default is the checkout's."""
 
     @field_validator("database_url")
     @classmethod

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinary, text
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -49,6 +49,24 @@ class OutboxRow(SQLModel, table=True):
     refusal: str | None = None
 
 
+class DroppedEvent(SQLModel, table=True):
+    """An event that could not be sent and was given up, with who did it and why; what was behind it goes on."""
+
+    __tablename__ = "dropped_events"
+
+    outbox_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    event_id: UUID
+    topic: str
+    key: str
+    headers: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
+    value: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: datetime = Field(sa_column=timestamp())
+    refusal: str
+    reason: str
+    dropped_by: str
+    dropped_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+
+
 class InboxRow(SQLModel, table=True):
     """An event whose effect is in this database, remembered longer than its topic keeps it."""
 
@@ -69,6 +87,7 @@ class Delivery(SQLModel, table=True):
     position: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     alone: bool = Field(primary_key=True)
     tries: int = 1
+    counted_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
 
 
 class DeadLetter(SQLModel, table=True):
@@ -77,22 +96,23 @@ class DeadLetter(SQLModel, table=True):
     __tablename__ = "dead_letters"
     __table_args__ = (
         Index(
-            "dead_letters_one_per_position",
-            "topic",
-            "partition",
-            "position",
-            unique=True,
-        ),
-        Index(
             "dead_letters_waiting",
             "topic",
             "key",
-            "position",
+            "number",
             postgresql_where=text("resolved_at IS NULL"),
+        ),
+        Index(
+            "dead_letters_resolved",
+            "resolved_at",
+            "resolution",
+            postgresql_where=text("resolved_at IS NOT NULL"),
         ),
     )
 
     id: UUID = Field(primary_key=True)
+    number: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), nullable=False))
+    """The order of parking, per key that of commits. An offset is no order: a Kafka that lost its data begins anew."""
     topic: str
     partition: int
     position: int = Field(sa_column=Column(BigInteger, nullable=False))
@@ -106,7 +126,12 @@ class DeadLetter(SQLModel, table=True):
     parked_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
     resolved_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
     resolution: str | None = None
+    """`replayed` or `dropped`."""
     reason: str | None = None
+    resolved_by: str | None = None
+    failed_replays: int = Field(default=0, sa_column=Column(Integer, server_default=text("0"), nullable=False))
+    last_failed_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
+    last_failure: str | None = None
 
 
 class IdempotentAnswer(SQLModel, table=True):
@@ -127,6 +152,7 @@ class EndedSession(SQLModel, table=True):
     """A session whose access tokens are refused although they have not run out yet."""
 
     __tablename__ = "ended_sessions"
+    __table_args__ = (Index("ended_sessions_age", "until"),)
 
     session_id: UUID = Field(primary_key=True)
     until: datetime = Field(sa_column=timestamp())

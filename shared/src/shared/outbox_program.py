@@ -1,0 +1,97 @@
+"""The commands `outbox …`: what could not be sent, and sending again."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import text
+
+from shared import outbox
+from shared.acts import act, out, progress, tell_rows
+from shared.complaints import CannotGoOn
+from shared.service import Kernel, Service
+from shared.worker import Rules
+
+
+def outbox_program(service: Service) -> typer.Typer:
+    app = typer.Typer(no_args_is_help=True, help="Events on their way to Kafka.")
+
+    @app.command(name="list")
+    def list_(limit: Annotated[int, typer.Option(min=1, help="at most so many")] = 100) -> None:
+        """Events that the broker refused for ever, and how many wait behind each."""
+
+        async def do(kernel: Kernel, _wired: Any) -> None:
+            async with kernel.database.transaction() as session:
+                rows = await outbox.refused(session, limit)
+            if not rows:
+                out.print("Nothing was refused.")
+                return
+            names = ("id", "topic", "key", "type", "bytes", "refused", "why", "behind it")
+            when = "%Y-%m-%d %H:%M:%S"
+            cells = (
+                (row.id, row.topic, row.key, row.type, row.bytes, f"{row.refused_at:{when}}", row.refusal, row.behind)
+                for row in rows
+            )
+            tell_rows(names, cells)
+
+        act(service, do)
+
+    @app.command()
+    def release(
+        row_id: Annotated[int | None, typer.Argument(help="as `outbox list` shows it")] = None,
+        all: Annotated[bool, typer.Option("--all", help="every refused event")] = False,
+    ) -> None:
+        """Send refused events again, before what waits behind them: when the broker's limit has been raised."""
+        if (row_id is None) != all:
+            raise typer.BadParameter("name one id, or --all")
+
+        async def do(kernel: Kernel, _wired: Any) -> int:
+            async with kernel.database.transaction() as session:
+                return await outbox.release(session, row_id)
+
+        _tell("released", act(service, do), row_id)
+
+    @app.command()
+    def drop(
+        row_id: Annotated[int, typer.Argument(help="as `outbox list` shows it")],
+        reason: Annotated[str, typer.Option(help="kept with the event")],
+        by: Annotated[str, typer.Option(help="who decided it; kept too")],
+    ) -> None:
+        """Give a refused event up: nobody will hear it. What waits behind it is sent."""
+
+        async def do(kernel: Kernel, _wired: Any) -> int:
+            async with kernel.database.transaction() as session:
+                return await outbox.give_up(session, row_id, reason, by)
+
+        _tell("dropped", act(service, do), row_id)
+
+    @app.command()
+    def resend(
+        since: Annotated[datetime, typer.Option(help="UTC, e.g. 2026-11-25T08:00:00")],
+    ) -> None:
+        """Send again what was sent since then, for a Kafka that lost its data; readers absorb repeats."""
+        begin = since.replace(tzinfo=since.tzinfo or UTC)
+
+        async def do(kernel: Kernel, _wired: Any) -> None:
+            days = Rules.of(service, kernel.settings).retention.outbox_retention_days
+            async with kernel.database.transaction() as session:
+                now: datetime = (await session.execute(text("SELECT now()"))).scalar_one()
+            if begin < (earliest := now - timedelta(days=days)):
+                told = f"{earliest.astimezone(UTC) + timedelta(minutes=1):%Y-%m-%dT%H:%M:00}"
+                raise CannotGoOn(
+                    f"Older events are not kept ({days} d): the earliest is `outbox resend --since {told}`."
+                )
+            with progress("events") as moved:
+                count = await outbox.resend(kernel.database, begin, moved)
+            out.print(f"marked to be sent again: {count}")
+
+        act(service, do)
+
+    return app
+
+
+def _tell(what: str, count: int, row_id: int | None) -> None:
+    if row_id is not None and count == 0:
+        typer.echo(f"No event {row_id} was refused; `outbox list` shows those that were.", err=True)
+        raise typer.Exit(1)
+    out.print(f"{what}: {count}")
