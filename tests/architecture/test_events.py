@@ -11,6 +11,8 @@ from deploy.embedded import topics
 from shared.events import REGISTRY, Event
 from shared.inbox import Heard
 from shared.service import Service
+from shared.topics import read as read_file
+from shared.topics import retention
 
 CLASSES = [one for one in REGISTRY.values() if one.__module__.startswith("shared.contracts.")]
 TOPICS = {topic.name: topic for topic in topics.read()}
@@ -22,7 +24,8 @@ def test_event_is_named_for_its_owner(event: type[Event]) -> None:
     service, _, fact = event.type.partition(".")
 
     assert event.owner().replace("-", "_") == service == event.__module__.rpartition(".")[2]
-    assert fact == f"{re.sub(r'(?<!^)(?=[A-Z])', '_', event.__name__).lower()}.v1"
+    name, later = re.fullmatch(r"(\w+?)(?:V([2-9]|[1-9]\d+))?", event.__name__).groups()  # type: ignore[union-attr]
+    assert fact == f"{re.sub(r'(?<!^)(?=[A-Z])', '_', name).lower()}.v{later or 1}"
     assert event.keyed_by in event.model_fields
 
 
@@ -66,16 +69,31 @@ def test_only_its_owner_makes_an_event() -> None:
 
 def test_readers_outlive_the_topics_that_they_read(service: Service) -> None:
     """Else a record that is read again would find its inbox row gone."""
-    retention = [TOPICS[entry.event.topic].retention_days for entry in heard(service)]
-    kept = service.settings.model_fields["inbox_retention_days"].default
+    read = {entry.event.topic for entry in heard(service)}
 
-    assert kept >= max(retention, default=0) + 1
+    kept = retention(read_file(topics.FILE), service.settings.service, read)
+
+    assert kept.inbox_retention_days >= max((TOPICS[name].retention_days for name in read), default=0) + 1
+    assert kept.outbox_retention_days >= TOPICS[f"{service.settings.service}.events"].retention_days
 
 
-def test_outbox_is_kept_as_long_as_its_topic(service: Service) -> None:
-    kept = service.settings.model_fields["outbox_retention_days"].default
+def test_whoever_hears_a_version_hears_the_other_versions_too(service: Service) -> None:
+    """Readers of both come first; only then is the later one alone written."""
+    types = {event.type for event in CLASSES}
 
-    assert kept >= TOPICS[f"{service.settings.service}.events"].retention_days
+    assert deaf_to({entry.event.type for entry in heard(service)}, types) == set()
+
+
+def test_reader_of_one_version_alone_would_be_found() -> None:
+    types = {"a.made.v1", "a.made.v2", "a.made.v10", "b.made.v1"}
+
+    assert deaf_to({"a.made.v1", "b.made.v1"}, types) == {"a.made.v2", "a.made.v10"}
+
+
+def deaf_to(heard_types: set[str], types: set[str]) -> set[str]:
+    """Versions of heard events that are not heard."""
+    facts = {type_.rpartition(".")[0] for type_ in heard_types}
+    return {type_ for type_ in types - heard_types if type_.rpartition(".")[0] in facts}
 
 
 def test_erasure_discards_what_waits(service: Service) -> None:

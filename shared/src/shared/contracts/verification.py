@@ -26,14 +26,19 @@ class CodeSecrets(BaseModel):
 
 
 class CodeRequested(VerificationEvent):
+    """An SMS with a code is due. Phone and code travel sealed."""
+
     type = "verification.code_requested.v1"
     secrets = CodeSecrets
 
     send: int
     """1 for the first SMS of a code, 2 for its first repetition, and so on."""
     expires_at: datetime
+    """When the code ends; an SMS that could not leave before is not sent."""
     locale: Locale
 
 
 class PhoneVerified(VerificationEvent):
+    """Somebody typed the right code: the phone was in hand."""
+
     type = "verification.phone_verified.v1"
