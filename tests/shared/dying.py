@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import consumer, dead_letters, failpoints, housekeeping, logging, outbox
 from shared.consumer import Consumer
+from shared.delivering import is_transient
 from shared.inbox import Heard, hearing
 from tests.chaos.history import Outcome
 from tests.chaos.speaking import speak
@@ -47,6 +48,8 @@ class Life:
     slow_seconds: float = 0.0
     max_poll_seconds: float = 300.0
     batch_records: int = 1000
+    member: str | None = None
+    """Its name in the group, which the next one has again."""
     mended: bool = False
     """What is poison to others is none to it."""
 
@@ -103,7 +106,7 @@ async def _relay(_life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) ->
 
 async def _consumer(life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) -> None:
     reader = desk.reader(Heard(desk.noted, react), wired=life)
-    await Consumer(reader, desk.kafka, stop, life.batch_records).run()
+    await Consumer(reader, desk.kafka, stop, life.batch_records, life.member).run()
 
 
 async def _speaker(life: Life, desk: Desk, mouth: Mouth, stop: asyncio.Event) -> None:
@@ -114,34 +117,63 @@ async def _replayer(life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) 
     """An operator who replays whatever waits, once its cause is mended."""
     heard = hearing([Heard(desk.noted, react)])
     first = "SELECT DISTINCT ON (topic, key) id FROM dead_letters WHERE resolved_at IS NULL ORDER BY topic, key, number"
-    while not stop.is_set():
+
+    async def replay() -> None:
         for (letter,) in await desk.rows(first):
             with suppress(dead_letters.NoSuchLetter, dead_letters.NotFirst):  # another operator was quicker
                 await dead_letters.replay(desk.database, letter, heard, life)
-        await asyncio.sleep(0.05)
+
+    await _again_and_again(replay, stop)
 
 
 async def _resender(_life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) -> None:
-    while not stop.is_set():
+    async def resend() -> None:
         since = await desk.value("SELECT now() - interval '5 seconds'")
         await outbox.resend(desk.database, since)
-        await asyncio.sleep(0.2)
+
+    await _again_and_again(resend, stop)
 
 
 async def _releaser(_life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) -> None:
-    """Lets go what the relay has set aside, again and again, as if it were of any use."""
-    while not stop.is_set():
+    """Lets go what the relay has set aside, as if it were of any use."""
+
+    async def release() -> None:
         async with desk.database.transaction() as session:
             await outbox.release(session)
-        await asyncio.sleep(0.2)
+
+    await _again_and_again(release, stop)
+
+
+async def _giver_up(_life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) -> None:
+    """Moves what the relay has set aside out of the way of what waits behind it."""
+
+    async def give_up() -> None:
+        async with desk.database.transaction() as session:
+            for row in await outbox.refused(session, 1):
+                await outbox.give_up(session, row.id, "larger than any broker takes", "an operator")
+
+    await _again_and_again(give_up, stop)
 
 
 async def _purger(_life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) -> None:
     """What was sent long ago and the letters that were replayed; an inbox row must outlive its record's repeats."""
-    while not stop.is_set():
+
+    async def purge() -> None:
         await housekeeping.purge(desk.database, "outbox", "sent_at < now() - interval '1 minute'")
         await housekeeping.purge(desk.database, "dead_letters", "resolved_at < now() - interval '1 minute'")
-        await asyncio.sleep(0.05)
+
+    await _again_and_again(purge, stop)
+
+
+async def _again_and_again(act: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    """An operator tries again where something was away or busy."""
+    while not stop.is_set():
+        try:
+            await act()
+        except Exception as problem:
+            if not is_transient(problem):
+                raise
+        await asyncio.sleep(0.1)
 
 
 PARTS: Mapping[str, Callable[[Life, Desk, Mouth, asyncio.Event], Awaitable[None]]] = {
@@ -151,6 +183,7 @@ PARTS: Mapping[str, Callable[[Life, Desk, Mouth, asyncio.Event], Awaitable[None]
     "replayer": _replayer,
     "resender": _resender,
     "releaser": _releaser,
+    "giver-up": _giver_up,
     "purger": _purger,
 }
 

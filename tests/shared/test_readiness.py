@@ -1,13 +1,15 @@
 """What readiness and metrics say of dead letters, refused events, and a broker that goes and comes back."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Mapping, Sequence
 
 import pytest
 from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
-from deploy.embedded.ports import free_port
+from deploy.embedded.kafka import Kafka
 from shared import readiness
 from shared.health import NotReady
 from tests.kit import eventually
@@ -15,18 +17,22 @@ from tests.shared.conftest import OpenDesk
 from tests.shared.desk import Desk
 
 
-async def test_broker_that_goes_and_comes_back_is_told_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_broker_that_hangs_and_comes_back_is_told_once_each(
+    broker: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that hangs lets itself be connected to: only an answer shows that it is there."""
     monkeypatch.setattr(readiness, "LOOK_SECONDS", 0.02)
-    port, stop = free_port(), asyncio.Event()
+    stop = asyncio.Event()
+    assert broker.child.pid
 
     with capture_logs() as said:
-        telling = asyncio.create_task(readiness.tell_of_broker(f"127.0.0.1:{port}", stop))
+        telling = asyncio.create_task(readiness.tell_of_broker(broker.bootstrap, stop))
+        os.kill(broker.child.pid, signal.SIGSTOP)
         await eventually(lambda: _told(said, "broker_lost"))
-        server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", port)
+        os.kill(broker.child.pid, signal.SIGCONT)
         await eventually(lambda: _told(said, "broker_back"))
         stop.set()
         await telling
-        server.close()
 
     assert [entry["event"] for entry in said] == ["broker_lost", "broker_back"]
 

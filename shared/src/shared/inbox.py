@@ -51,16 +51,10 @@ class Record(NamedTuple):
 
     @classmethod
     def of(cls, polled: "ConsumerRecord[bytes, bytes]", attributes: Attributes, type_: str) -> "Record":
-        return cls(
-            topic=polled.topic,
-            partition=polled.partition,
-            position=polled.offset,
-            key=storable((polled.key or b"").decode("utf-8", "replace")),
-            type=storable(type_)[:200],
-            event_id=identity_of(attributes, f"{polled.topic}/{polled.partition}/{polled.offset}"),
-            headers=polled.headers,
-            value=polled.value,
-        )
+        topic, partition, offset = polled.topic, polled.partition, polled.offset
+        key = storable((polled.key or b"").decode("utf-8", "replace"))
+        event_id = identity_of(attributes, topic, partition, offset)
+        return cls(topic, partition, offset, key, storable(type_)[:200], event_id, polled.headers, polled.value)
 
 
 def storable(text: str) -> str:

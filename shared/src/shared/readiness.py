@@ -1,7 +1,9 @@
 """Readiness of a service: its database and schema, its outbox, its dead letters, the broker."""
 
 import asyncio
+import struct
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlalchemy import text
 
@@ -83,15 +85,23 @@ def broker_check(bootstrap_servers: str) -> Check:
     async def check() -> None:
         for server in bootstrap_servers.split(","):
             host, _, port = server.strip().rpartition(":")
-            try:
-                _reader, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), 1)
-            except (OSError, TimeoutError):
-                continue
-            writer.close()
-            return
+            with suppress(OSError, TimeoutError, EOFError):
+                async with asyncio.timeout(1):
+                    await _ask_for_versions(host, int(port))
+                return
         raise NotReady("no broker answers")
 
     return check
+
+
+async def _ask_for_versions(host: str, port: int) -> None:
+    """Kafka's first question (ApiVersions, version 0). A broker that hangs still lets itself be connected to."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(struct.pack(">ihhih", 10, 18, 0, 1, -1))  # length, api key, version, correlation, no client id
+        await reader.readexactly(4)
+    finally:
+        writer.close()
 
 
 async def tell_of_broker(bootstrap_servers: str, stop: asyncio.Event) -> None:
