@@ -1,40 +1,15 @@
 """Codes over HTTP, on real PostgreSQL and Redis."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx2
 import pytest
 from joserfc import jwt
 
-from shared.contracts.verification import CodeRequested, CodeSecrets, PhoneVerified
-from shared.keys import PrivateKeys
-from shared.sealed import open_sealed
+from shared.contracts.verification import CodeRequested, PhoneVerified
 from tests.kit import Running, field_codes, problem
+from tests.verification.asking import ask, check, let_pass, send_again, sent_code, wrong
 from verification.main import service
-
-PHONE = "8 912 345-67-89"
-
-
-async def ask(running: Running, phone: str = PHONE, **headers: str) -> httpx2.Response:
-    return await running.client.post("/v1/codes", json={"phone": phone, "purpose": "registration"}, headers=headers)
-
-
-async def sent_code(running: Running) -> str:
-    """The code of the last SMS, opened as the notifier would."""
-    event = (await running.said(CodeRequested))[-1]
-    return open_sealed(event, CodeSecrets, PrivateKeys(running.keys / "notifier.private.jwks.json")).code
-
-
-async def check(running: Running, code_id: str, code: str) -> httpx2.Response:
-    return await running.client.post(f"/v1/codes/{code_id}/check", json={"code": code})
-
-
-async def let_pass(running: Running, seconds: int) -> None:
-    """Make everything that was sent or tried older, as if the time had passed."""
-    await running.rows(f"UPDATE code_sends SET sent_at = sent_at - interval '{seconds} seconds' RETURNING 1")
-    await running.rows(f"UPDATE code_checks SET checked_at = checked_at - interval '{seconds} seconds' RETURNING 1")
 
 
 async def test_asked_code_goes_out_sealed(verification: Running) -> None:
@@ -62,31 +37,13 @@ async def test_right_code_gives_a_proof_of_the_phone(verification: Running) -> N
     assert await verification.said(PhoneVerified)
 
 
-async def test_right_code_works_once(verification: Running) -> None:
-    code_id, code = (await ask(verification)).json()["id"], await sent_code(verification)
-
-    answers = await asyncio.gather(*(check(verification, code_id, code) for _ in range(5)))
-
-    assert sorted(answer.status_code for answer in answers) == [200, 410, 410, 410, 410]
-
-
 async def test_code_bears_five_checks(verification: Running) -> None:
     code_id, code = (await ask(verification)).json()["id"], await sent_code(verification)
-    wrong = f"{(int(code) + 1) % 100000:05d}"
 
-    answers = [await check(verification, code_id, wrong) for _ in range(5)]
+    answers = [await check(verification, code_id, wrong(code)) for _ in range(5)]
 
     assert [problem(answer)["attempts_left"] for answer in answers] == [4, 3, 2, 1, 0]
     assert problem(await check(verification, code_id, code))["code"] == "code-not-valid"
-
-
-async def test_parallel_checks_are_counted_before_they_are_judged(verification: Running) -> None:
-    code_id, code = (await ask(verification)).json()["id"], await sent_code(verification)
-    wrong = f"{(int(code) + 1) % 100000:05d}"
-
-    answers = await asyncio.gather(*(check(verification, code_id, wrong) for _ in range(40)))
-
-    assert sorted(answer.status_code for answer in answers) == [410] * 35 + [422] * 5
 
 
 async def test_phone_bears_ten_wrong_checks_a_day_over_all_codes(verification: Running) -> None:
@@ -94,7 +51,7 @@ async def test_phone_bears_ten_wrong_checks_a_day_over_all_codes(verification: R
         code_id = (await ask(verification)).json()["id"]
         code = await sent_code(verification)
         for _ in range(5):
-            await check(verification, code_id, f"{(int(code) + 1) % 100000:05d}")
+            await check(verification, code_id, wrong(code))
         await let_pass(verification, 61)
     code_id = (await ask(verification)).json()["id"]
 
@@ -129,7 +86,7 @@ async def test_code_is_sent_again_as_it_was(verification: Running) -> None:
     code = await sent_code(verification)
     await let_pass(verification, 61)
 
-    answer = await verification.client.post(f"/v1/codes/{first['id']}/sends")
+    answer = await send_again(verification, first["id"])
 
     assert answer.status_code == 202
     assert (answer.json()["id"], answer.json()["expires_at"]) == (first["id"], first["expires_at"])
@@ -140,7 +97,7 @@ async def test_code_is_sent_again_as_it_was(verification: Running) -> None:
 async def test_sending_again_too_early_is_refused(verification: Running) -> None:
     code_id = (await ask(verification)).json()["id"]
 
-    answer = await verification.client.post(f"/v1/codes/{code_id}/sends")
+    answer = await send_again(verification, code_id)
 
     assert problem(answer)["code"] == "too-many-codes"
 
@@ -149,7 +106,7 @@ async def test_unknown_code_is_not_valid(verification: Running) -> None:
     unknown = "019ac000-0000-7000-8000-000000000000"
 
     assert problem(await check(verification, unknown, "12345"))["code"] == "code-not-valid"
-    assert problem(await verification.client.post(f"/v1/codes/{unknown}/sends"))["status"] == 410
+    assert problem(await send_again(verification, unknown))["status"] == 410
 
 
 @pytest.mark.parametrize("typed", ["１２３４５", "1e345", "", "+1234", "123456789012345"])

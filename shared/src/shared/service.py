@@ -1,10 +1,9 @@
 """A service as the kernel runs it: what it opens at start, what it answers, what it hears, what it does meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -47,6 +46,10 @@ class Service:
     """Rows that housekeeping removes, by the settings: table and the condition under which a row is done with."""
     needed: Callable[[Any], Mapping[str, health.Check]] = field(default=lambda _wired: {})
     """What HTTP cannot be answered without, beside the database."""
+    useful: Callable[[Any], Mapping[str, health.Check]] = field(default=lambda _wired: {})
+    """What readiness names as degraded in a 200, beside the kernel's own."""
+    measure: Callable[[Any], Awaitable[None]] | None = None
+    """Brings the service's own gauges up to date before they are read; within two seconds, and it may fail."""
 
     @asynccontextmanager
     async def opened(self, settings: ServiceSettings) -> AsyncIterator[tuple[Kernel, Any]]:
@@ -73,18 +76,27 @@ class Service:
             private_keys=kernel.private_keys,
             wired=wired,
             needed=needed,
-            **self._watched(kernel),
+            **self._watched(kernel, wired),
         )
 
-    def worker_app(self, kernel: Kernel) -> FastAPI:
+    def worker_app(self, kernel: Kernel, wired: Any) -> FastAPI:
         """Health and metrics of a separate worker."""
         needed = {"database": readiness.database_check(kernel.database, Schema.of(self.package))}
-        return create_app(kernel.settings, self.package, (), needed=needed, **self._watched(kernel))
+        return create_app(kernel.settings, self.package, (), needed=needed, **self._watched(kernel, wired))
 
-    def _watched(self, kernel: Kernel) -> dict[str, Any]:
+    def _watched(self, kernel: Kernel, wired: Any) -> dict[str, Any]:
         useful = {
             "broker": readiness.broker_check(kernel.settings.kafka_bootstrap_servers),
             "backlog": readiness.backlog_check(kernel.database),
             "dead_letters": readiness.letters_check(kernel.database, kernel.settings.dead_letters_limit),
+            **self.useful(wired),
         }
-        return {"useful": useful, "measure": partial(readiness.measure, kernel.database), "is_transient": is_transient}
+
+        async def measure() -> None:
+            await readiness.measure(kernel.database)
+            if self.measure is not None:
+                with suppress(Exception):  # the process's own figures are told also while the database is away
+                    async with asyncio.timeout(2):
+                        await self.measure(wired)
+
+        return {"useful": useful, "measure": measure, "is_transient": is_transient}

@@ -72,7 +72,7 @@ async def run(service: Service, settings: ServiceSettings, *, http: bool, work: 
     """`api` is `http`, `worker` is `work`, `serve` is both."""
     rules, stop = Rules.of(service, settings), asyncio.Event()
     async with service.opened(settings) as (kernel, wired):
-        app = service.app(kernel, wired) if http else service.worker_app(kernel)
+        app = service.app(kernel, wired) if http else service.worker_app(kernel, wired)
         port = settings.http_port if http else settings.worker_port or settings.http_port + 1000
         tasks: list[Coroutine[Any, Any, None]] = []
         if work:

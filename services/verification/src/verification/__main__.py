@@ -2,8 +2,10 @@
 
 from shared.program import program
 from verification.main import service
+from verification.phones_program import phones_program
 
 app = program(service, "One-time codes by SMS, and the signed statement that a phone was in hand.")
+app.add_typer(phones_program(service), name="phones")
 
 
 def run() -> None:

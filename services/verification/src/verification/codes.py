@@ -1,9 +1,9 @@
 """Codes: asking for one, having it sent again, checking it. No code is stored: it is derived from its id."""
 
 import hmac
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 from uuid import UUID
 
 from sqlalchemy import text
@@ -11,18 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from shared import context
-from shared.contacts import canonical_phone
-from shared.contracts.verification import (
-    CodeRequested,
-    CodeSecrets,
-    PhoneVerified,
-    Purpose,
-)
-from shared.limits import seconds_until_next
+from shared.contracts.verification import CodeRequested, CodeSecrets, PhoneVerified, Purpose
 from shared.outbox import publish
-from verification import proofs, rules
+from verification import budgets, numbers, proofs, rules
 from verification.live_codes import LiveCode
-from verification.tables import CodeCheck, CodeSend
+from verification.numbers import Number
+from verification.refusing import kept
 from verification.wired import Wired
 
 
@@ -41,16 +35,14 @@ class Proof:
     expires_at: datetime
 
 
-async def open_code(phone: str, purpose: Purpose, wired: Wired) -> tuple[LiveCode, str]:
+async def open_code(number: Number, purpose: Purpose, wired: Wired) -> LiveCode:
     """Begin a code's life in Redis, before any budget is spent: if that fails, nothing is sent.
 
     Where no SMS follows, nobody ever learns the code, and its life ends by itself.
     """
-    canonical = canonical_phone(phone, wired.settings.countries)
-    if canonical is None:
-        raise rules.PhoneInvalid
+    numbers.require_served(number, wired.settings.countries)
     code_id, settings = uuid7(), wired.settings
-    encrypted = wired.keys.encrypt("hmac", canonical.encode(), str(code_id))
+    encrypted = wired.keys.encrypt("hmac", number.e164.encode(), str(code_id))
     ends = await wired.live.open(
         code_id,
         encrypted,
@@ -58,39 +50,36 @@ async def open_code(phone: str, purpose: Purpose, wired: Wired) -> tuple[LiveCod
         settings.code_checks,
         settings.code_lifetime_seconds,
     )
-    return LiveCode(code_id, encrypted, purpose, settings.code_checks, ends), canonical
+    return LiveCode(code_id, encrypted, purpose, settings.code_checks, ends)
 
 
-async def send(session: AsyncSession, code: LiveCode, phone: str, wired: Wired) -> Sent:
-    """Charge the phone's budget and let the SMS go, in one transaction."""
-    settings, phone_hmac = wired.settings, wired.keys.hmac("phone", phone)
-    now = await _lock(session, phone_hmac)
-    ages = await _ages(session, phone_hmac)
-    if wait := seconds_until_next(ages, settings.resend_after_seconds, settings.phone_sends_per_day):
-        raise rules.TooManyCodes(retry_after=wait)
-    earlier = text("SELECT count(*) FROM code_sends WHERE code_id = :code_id")
-    send_number = (await session.execute(earlier, {"code_id": code.id})).scalar_one() + 1
-    session.add(CodeSend(id=uuid7(), code_id=code.id, phone_hmac=phone_hmac))
+async def send(session: AsyncSession, code: LiveCode, number: Number, address: str, wired: Wired) -> Sent:
+    """Charge every budget and let the SMS go, in one transaction; `address` is the asking client's, as it counts."""
+    settings, phone_hmac = wired.settings, wired.keys.hmac("phone", number.e164)
+    spent = await budgets.spend_send(session, phone_hmac, settings)
     publish(
         session,
         CodeRequested(
             code_id=code.id,
             purpose=code.purpose,
-            send=send_number,
+            send=await _count_send(session, code.id, phone_hmac),
             expires_at=code.expires_at,
             locale=context.locale.get(),
         ),
-        sealed=CodeSecrets(phone=phone, code=_digits(code.id, wired)),
+        sealed=CodeSecrets(phone=number.e164, code=_digits(code, wired)),
     )
-    return Sent(code.id, code.expires_at, now + timedelta(seconds=settings.resend_after_seconds))
+    await session.flush()
+    address_hmac = wired.keys.hmac("address", address)
+    await budgets.spend_shared(session, number, address_hmac, settings, released=spent.released)
+    return Sent(code.id, code.expires_at, spent.now + timedelta(seconds=settings.resend_after_seconds))
 
 
-async def live_for_send(code_id: UUID, wired: Wired) -> tuple[LiveCode, str]:
-    """The living code that is to be sent again, with its phone; same code, same expiry, same checks left."""
-    code = await wired.live.find(code_id)
+async def find_for_send(code_id: UUID, wired: Wired) -> tuple[LiveCode, Number]:
+    """The living code that is to be sent again, with its number; same code, same expiry, same checks left."""
+    code = await wired.live.find_for_send(code_id)
     if code is None:
         raise rules.CodeNotValid
-    return code, _phone(code, wired)
+    return code, _number(code, wired)
 
 
 async def check(code_id: UUID, typed: str, wired: Wired) -> Proof:
@@ -98,71 +87,61 @@ async def check(code_id: UUID, typed: str, wired: Wired) -> Proof:
     code = await wired.live.count_check(code_id)
     if code is None:
         raise rules.CodeNotValid
-    phone = _phone(code, wired)
-    async with wired.database.transaction() as session:
-        check_id = await _charge_check(session, code, phone, wired)
-    if not hmac.compare_digest((rules.typed_code(typed) or "").encode(), _digits(code_id, wired).encode()):
+    number = _number(code, wired)
+    async with kept(number, wired), wired.database.transaction() as session:
+        verified_at = await _judge(session, code, number, typed, wired)
+    if verified_at is None:
         raise rules.WrongCode(attempts_left=code.checks_left)
-    if not await wired.live.end(code_id):
-        raise rules.CodeNotValid  # another right one was faster
-    async with wired.database.transaction() as session:
-        now = (
-            await session.execute(
-                text("DELETE FROM code_checks WHERE id = :id RETURNING now()"),
-                {"id": check_id},
-            )
-        ).scalar_one()
-        publish(session, PhoneVerified(code_id=code_id, purpose=code.purpose))
-    return Proof(
-        *proofs.sign(
-            phone,
-            code.purpose,
-            wired.settings.phone_proof_lifetime_seconds,
-            now,
-            wired.keys,
-        )
+    with suppress(rules.CodesUnavailable):  # the database knows that it was used
+        await wired.live.end(code_id)
+    seconds = wired.settings.phone_proof_lifetime_seconds
+    return Proof(*proofs.sign(number.e164, code.purpose, seconds, verified_at, wired.keys))
+
+
+async def _judge(session: AsyncSession, code: LiveCode, number: Number, typed: str, wired: Wired) -> datetime | None:
+    """When the phone was shown to be in hand; None for a wrong code, whose try stays spent once this is committed."""
+    phone_hmac = wired.keys.hmac("phone", number.e164)
+    now = await budgets.spend_try(session, phone_hmac, wired.settings)
+    if not hmac.compare_digest((rules.typed_code(typed) or "").encode(), _digits(code, wired).encode()):
+        return None
+    await budgets.give_back_try(session, phone_hmac)
+    await _use(session, code.id, phone_hmac)
+    publish(session, PhoneVerified(code_id=code.id, purpose=code.purpose))
+    await budgets.count_verified(session, number.prefix)
+    return now
+
+
+async def _count_send(session: AsyncSession, code_id: UUID, phone_hmac: bytes) -> int:
+    """The number of this SMS among those of its code; `CodeNotValid` where the code was right meanwhile."""
+    statement = text(
+        "INSERT INTO codes AS code (id, phone_hmac) VALUES (:id, :phone)"
+        " ON CONFLICT (id) DO UPDATE SET sends = code.sends + 1 WHERE code.verified_at IS NULL RETURNING sends"
     )
+    sends: int | None = (await session.execute(statement, {"id": code_id, "phone": phone_hmac})).scalar()
+    if sends is None:
+        raise rules.CodeNotValid
+    return sends
 
 
-async def _lock(session: AsyncSession, phone_hmac: bytes) -> datetime:
-    """Lock the phone's row and tell the database's time, so that budgets are counted by one request at a time.
+async def _use(session: AsyncSession, code_id: UUID, phone_hmac: bytes) -> None:
+    """Succeeds for exactly one of all who have the right code, whatever Redis remembers (promise 13).
 
-    A code belongs to one phone, so this also keeps what is said of a code in the order of commits.
+    A code that release 0.1 sent has no row yet.
     """
     statement = text(
-        "INSERT INTO phones (phone_hmac) VALUES (:phone)"
-        " ON CONFLICT (phone_hmac) DO UPDATE SET seen_at = now() RETURNING clock_timestamp()"
+        "INSERT INTO codes AS code (id, phone_hmac, verified_at) VALUES (:id, :phone, now())"
+        " ON CONFLICT (id) DO UPDATE SET verified_at = now() WHERE code.verified_at IS NULL RETURNING 1"
     )
-    return cast(datetime, (await session.execute(statement, {"phone": phone_hmac})).scalar_one())
-
-
-async def _ages(session: AsyncSession, phone_hmac: bytes) -> list[float]:
-    statement = text(
-        "SELECT extract(epoch FROM clock_timestamp() - sent_at)::float FROM code_sends"
-        " WHERE phone_hmac = :phone AND sent_at > clock_timestamp() - interval '1 day'"
-    )
-    return list((await session.execute(statement, {"phone": phone_hmac})).scalars())
-
-
-async def _charge_check(session: AsyncSession, code: LiveCode, phone: str, wired: Wired) -> UUID:
-    """Write the try down before it is judged; raises `CodeNotValid` when the phone's day has no try left."""
-    phone_hmac = wired.keys.hmac("phone", phone)
-    await _lock(session, phone_hmac)
-    count = text(
-        "SELECT count(*) FROM code_checks"
-        " WHERE phone_hmac = :phone AND checked_at > clock_timestamp() - interval '1 day'"
-    )
-    used = (await session.execute(count, {"phone": phone_hmac})).scalar_one()
-    if used >= wired.settings.phone_wrong_checks_per_day:
+    if (await session.execute(statement, {"id": code_id, "phone": phone_hmac})).first() is None:
         raise rules.CodeNotValid
-    row = CodeCheck(id=uuid7(), code_id=code.id, phone_hmac=phone_hmac)
-    session.add(row)
-    return row.id
 
 
-def _phone(code: LiveCode, wired: Wired) -> str:
-    return wired.keys.decrypt("hmac", code.encrypted_phone, str(code.id)).decode()
+def _number(code: LiveCode, wired: Wired) -> Number:
+    e164 = wired.keys.decrypt("hmac", code.encrypted_phone, str(code.id)).decode()
+    return numbers.read(e164, wired.settings.countries[0])
 
 
-def _digits(code_id: UUID, wired: Wired) -> str:
-    return rules.code_from(wired.keys.hmac("code", str(code_id)), wired.settings.code_digits)
+def _digits(code: LiveCode, wired: Wired) -> str:
+    """By the key that encrypted the code's phone, so that a change of keys changes no code that lives."""
+    kid = code.encrypted_phone.rpartition(":")[0]
+    return rules.code_from(wired.keys.hmac("code", str(code.id), kid=kid), wired.settings.code_digits)
