@@ -6,7 +6,7 @@ DIR ?= var/keys
 UV = uv=$$(deploy/bin/find-uv) && unset VIRTUAL_ENV && "$$uv"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check keys migration lock clean
+.PHONY: help setup demo up test bench chaos check keys migration events lock clean
 
 help: ## this list
 	@echo "Kabinet: make <target>"
@@ -24,6 +24,12 @@ up: setup ## everything, in the foreground; Ctrl-C stops it, its data stays in v
 test: setup ## the tests, on real servers; ARGS="-k word" chooses
 	@$(UV) run --no-sync pytest $(ARGS)
 
+bench: setup ## speed, as ratios to the bare limits of this machine; PARTS="events" chooses
+	@$(UV) run --no-sync python -m tests.bench $(PARTS)
+
+chaos: setup ## faults of every kind, one table at the end (an hour and more); ARGS="--times 3" is the short form
+	@$(UV) run --no-sync python -m tests.chaos $(ARGS)
+
 check: setup ## format, lint, types, import contracts, declared dependencies
 	@$(UV) run --no-sync ruff format --check .
 	@$(UV) run --no-sync ruff check .
@@ -37,6 +43,9 @@ keys: setup ## a new set of keys in var/keys (DIR=folder chooses); never overwri
 
 migration: setup ## the draft of a migration: make migration SERVICE=identity MESSAGE="users may be blocked"
 	@$(UV) run --no-sync python -m deploy.migration "$(SERVICE)" "$(MESSAGE)"
+
+events: setup ## what a new event or field needs: its form, its sample, docs/asyncapi.yaml and docs/events.md
+	@$(UV) run --no-sync python -m deploy.events
 
 lock: setup ## newest versions of every package, pinned in pyproject.toml
 	@$(UV) run --no-sync python -m deploy.lock

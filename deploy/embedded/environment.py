@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from deploy.embedded.children import CannotStart
 from deploy.embedded.ports import HOST, free_ports
+from deploy.embedded.topics import FILE as TOPICS_FILE
 
 SERVICES = ("identity", "verification", "billing-link", "notifier", "portal")
 WITH_DATABASE = ("identity", "verification", "billing-link", "notifier")
@@ -91,9 +92,11 @@ def settings(ports: Mapping[str, int], servers: Servers, known: Secrets, keys: P
         name = database_name(service)
         found[f"{prefix(service)}DATABASE_URL"] = f"postgresql://{name}:{known.databases[name]}@{address}/{name}"
         found[f"{prefix(service)}KAFKA_BOOTSTRAP_SERVERS"] = servers.kafka
+        found[f"{prefix(service)}TOPICS_FILE"] = str(TOPICS_FILE)
         found[f"{prefix(service)}WORKER_PORT"] = str(ports[service] + 1000)
         found[f"{prefix(service)}TRUSTED_PROXIES"] = f"{HOST}/32"  # the portal passes the browser's address on
     found["VERIFICATION_REDIS_URL"] = f"{servers.redis_url}/0"
+    found["VERIFICATION_ADDRESS_SENDS_PER_HOUR"] = "1000"  # here everybody comes from one address
     found["PORTAL_REDIS_URL"] = f"{servers.redis_url}/1"
     return found | _sending(ports, known)
 
@@ -119,6 +122,12 @@ def _sending(ports: Mapping[str, int], known: Secrets) -> dict[str, str]:
         "NOTIFIER_SMS_URL": f"http://{HOST}:{ports['mailbox']}/sms/messages",
         "NOTIFIER_SMS_TOKEN": known.sms_token,
         "NOTIFIER_SMS_SENDER": "Energosbyt",
+        "NOTIFIER_SMS_RECEIPTS_ORIGIN": f"http://{HOST}:{ports['notifier']}",
+        "NOTIFIER_SMS_RECEIPT_SECRET": known.sms_token,
+        "NOTIFIER_SMS_BACKUP_URL": f"http://{HOST}:{ports['mailbox']}/http",
+        "NOTIFIER_SMS_BACKUP_LOGIN": "kabinet",
+        "NOTIFIER_SMS_BACKUP_PASSWORD": known.sms_token,
+        "NOTIFIER_SMS_BACKUP_RECEIPT_SECRET": known.sms_token,
         "NOTIFIER_RETAILER_NAME_RU": "Энергосбыт",
         "NOTIFIER_RETAILER_NAME_EN": "Energosbyt",
         "NOTIFIER_RETAILER_PHONE": "+7 495 000-00-00",

@@ -14,6 +14,7 @@ from deploy.embedded.sample import OldLogin, Payment, Sample
 from shared.contacts import mask_email, mask_phone
 
 PASSWORD, NEW_PASSWORD = "синий трамвай едет в депо", "зелёный автобус стоит у дома"
+PHONE_BROWSER = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
 DEADLINE_SECONDS = 20.0
 T = TypeVar("T")
 
@@ -36,10 +37,18 @@ class Person:
     tokens: dict[str, Any] = field(default_factory=dict)
 
     async def call(
-        self, method: str, service: str, path: str, expected: int, body: Any = None, token: str | None = None
+        self,
+        method: str,
+        service: str,
+        path: str,
+        expected: int,
+        body: Any = None,
+        token: str | None = None,
+        browser: str | None = None,
     ) -> httpx2.Response:
         """One call; any other status than the expected one fails the step."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        headers |= {} if browser is None else {"User-Agent": browser}
         answer = await self.http.request(method, f"{self.kabinet.urls[service]}{path}", json=body, headers=headers)
         if answer.status_code != expected:
             raise StepFailed(f"{method} {service}{path} answered {answer.status_code}, not {expected}: {answer.text}")
@@ -57,10 +66,12 @@ class Person:
 
         return await until(arrived, f"{channel} to {to} with “{containing}”")
 
-    async def sign_in(self, login: str, password: str, expected: int = 201) -> dict[str, Any]:
+    async def sign_in(
+        self, login: str, password: str, expected: int = 201, browser: str | None = None
+    ) -> dict[str, Any]:
         body = {"login": login, "password": password}
-        answered: dict[str, Any] = (await self.call("POST", "identity", "/v1/sessions", expected, body)).json()
-        return answered
+        answer = await self.call("POST", "identity", "/v1/sessions", expected, body, browser=browser)
+        return dict(answer.json())
 
     async def link(self, payment: Payment, amount: str | None = None) -> tuple[dict[str, Any], float]:
         """Ask for an account; the decided request, seen by one waiting call, and the seconds that it took."""
@@ -206,6 +217,19 @@ async def recover(j: Journey) -> str:
     return f"letter “{letter['subject']}”: a new password is set, the old one is dead"
 
 
+async def devices(j: Journey) -> str:
+    """A second device: its owner is told, sees it in the list, and signs it out from the first."""
+    second = await j.sign_in(j.login, NEW_PASSWORD, browser=PHONE_BROWSER)
+    letter = await j.message(j.email, "email", "Firefox")
+    here = j.tokens["access_token"]
+    listed = (await j.call("GET", "identity", "/v1/sessions", 200, token=here)).json()["items"]
+    same([one["current"] for one in listed], [False, True], "the sessions, the newest first")
+    await j.call("DELETE", "identity", f"/v1/sessions/{second['session_id']}", 204, token=here)
+    await j.call("GET", "identity", "/v1/me", 401, token=second["access_token"])
+    await j.call("POST", "identity", "/v1/sessions/refresh", 401, {"refresh_token": second["refresh_token"]})
+    return f"letter “{letter['subject']}”; two devices in the list, the other one is signed out at once"
+
+
 async def old_login(j: Journey) -> str:
     old = j.sample.old_login_with_email
     j.tokens = await j.sign_in(old.login, old.password)
@@ -268,6 +292,7 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("Rename", rename),
     ("Logout", log_out),
     ("Recovery by letter", recover),
+    ("Devices", devices),
     ("Old portal's login", old_login),
     ("Old login without e-mail", old_login_without_email),
     ("Feedback", feedback),

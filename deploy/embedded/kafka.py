@@ -1,9 +1,11 @@
-"""The real Apache Kafka 4 (KRaft, one broker), on the Java runtime inside a wheel."""
+"""The real Apache Kafka 4 (KRaft; one broker, or several that are one cluster), on the Java runtime inside a wheel."""
 
 import asyncio
 import base64
 import subprocess
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,21 +28,22 @@ JAVA_OPTIONS = (
 
 PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{host}:{controller_port}
+node.id={node}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+advertised.listeners=PLAINTEXT://{host}:{advertised_port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={replication}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={replication}
+transaction.state.log.min.isr={in_sync}
 transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor={replication}
+share.coordinator.state.topic.min.isr={in_sync}
+min.insync.replicas={in_sync}
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 num.network.threads=2
@@ -68,8 +71,27 @@ def cluster_id() -> str:
     return base64.urlsafe_b64encode(uuid.UUID(int=uuid.uuid4().int >> 1).bytes).decode().rstrip("=")
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """Several brokers that are one: every one of them is a controller too. `controllers` are their ports, by node."""
+
+    id: str
+    controllers: Mapping[int, int]
+
+    @property
+    def voters(self) -> str:
+        return ",".join(f"{node}@{HOST}:{port}" for node, port in self.controllers.items())
+
+    @property
+    def replication(self) -> int:
+        return min(3, len(self.controllers))
+
+
 class Kafka:
-    """A broker whose log lives in `folder`. `stop` and `start` keep everything and the ports."""
+    """A broker whose log lives in `folder`. `stop` and `start` keep everything and the ports.
+
+    `advertised_port` is where clients are sent to, if that is not the broker's own: the port of something in between.
+    """
 
     def __init__(
         self,
@@ -79,11 +101,18 @@ class Kafka:
         log: Path | None = None,
         cache: Path = CACHE,
         say: Say = print,
+        *,
+        advertised_port: int | None = None,
+        node: int = 1,
+        cluster: Cluster | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self.port = port or free_port()
-        self.controller_port = controller_port or free_port()
-        self.bootstrap = f"{HOST}:{self.port}"
+        self.controller_port = cluster.controllers[node] if cluster else controller_port or free_port()
+        self.advertised_port = advertised_port or self.port
+        self.bootstrap = f"{HOST}:{self.advertised_port}"
+        self.node = node
+        self.cluster = cluster or Cluster(cluster_id(), {node: self.controller_port})
         self.child = Child("kafka", [], log or self.folder / "log")
         self._cache = cache
         self._say = say
@@ -93,11 +122,7 @@ class Kafka:
         java = _java()
         jars = await asyncio.to_thread(kafka_jars, self._cache, self._say)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (properties := self.folder / "server.properties").write_text(
-            PROPERTIES.format(
-                host=HOST, port=self.port, controller_port=self.controller_port, data=self.folder / "data"
-            )
-        )
+        (properties := self.folder / "server.properties").write_text(self._properties())
         program: list[str | Path] = [java, *JAVA_OPTIONS, "-cp", jars[0].parent / "*"]
         if not (self.folder / "data" / "meta.properties").exists():
             await asyncio.to_thread(self._format, program, properties)
@@ -108,9 +133,21 @@ class Kafka:
     async def stop(self) -> None:
         await self.child.stop()
 
+    def _properties(self) -> str:
+        return PROPERTIES.format(
+            host=HOST,
+            port=self.port,
+            advertised_port=self.advertised_port,
+            controller_port=self.controller_port,
+            node=self.node,
+            voters=self.cluster.voters,
+            replication=self.cluster.replication,
+            in_sync=max(1, self.cluster.replication - 1),
+            data=self.folder / "data",
+        )
+
     def _format(self, program: list[str | Path], properties: Path) -> None:
-        cluster = cluster_id()
-        command = [*program, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties]
+        command = [*program, "kafka.tools.StorageTool", "format", "-t", self.cluster.id, "-c", properties]
         made = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
         if made.returncode != 0:
             raise CannotStart(f"Kafka's storage could not be formatted:\n{made.stderr[-2000:]}")

@@ -18,7 +18,7 @@ from deploy.embedded.environment import PORTS, SERVICES, WITH_DATABASE, Secrets,
 from deploy.embedded.migrating import mark
 from deploy.embedded.ports import HOST, require_free
 from deploy.embedded.servers import Part, together
-from deploy.embedded.supervisor import Supervisor
+from deploy.embedded.supervisor import LONGEST_WAIT, Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
@@ -39,6 +39,7 @@ class EmbeddedSet:
         services: Sequence[str] = SERVICES,
         overrides: Mapping[str, str] | None = None,
         say: Callable[[str], None] = print,
+        longest_wait: float = LONGEST_WAIT,
     ) -> None:
         self.folder = folder.absolute()
         self.services = tuple(services)
@@ -48,7 +49,7 @@ class EmbeddedSet:
         self._overrides = dict(overrides or {})
         self._say = say
         self._parts: dict[str, Part] = {}
-        self._supervisor = Supervisor(say)
+        self._supervisor = Supervisor(say, longest_wait)
         self._supervising: asyncio.Task[None] | None = None
         self._lock: TextIO | None = None
 
@@ -108,6 +109,10 @@ class EmbeddedSet:
             raise CannotStart(f"{name} is not a part that this set started.")
         return self._parts[name].child
 
+    async def answers(self, name: str) -> bool:
+        """Whether the part runs and answers now."""
+        return self.child(name).running and await self._parts[name].ready()
+
     async def pause(self, name: str) -> None:
         """Ends one part, its data and ports kept; nobody starts it again until `resume`."""
         child = self.child(name)
@@ -120,6 +125,24 @@ class EmbeddedSet:
         child.start()
         await child.wait_ready(self._parts[name].ready)
         self._supervisor.watch(child)
+
+    async def split(self, service: str) -> None:
+        """From now on the service answers HTTP alone; its worker is a part of its own, `<service>-worker`."""
+        await self.pause(service)
+        self.child(service).command = [PROGRAMS / service, "api"]
+        await self.resume(service)
+        port = self.env[environment.prefix(service) + "WORKER_PORT"]
+        worker = self._program(f"{service}-worker", service, "worker")
+        await self._watch(worker, f"http://{HOST}:{port}")
+        self._supervisor.watch(worker)
+
+    async def join(self, service: str) -> None:
+        """The service and its worker are one process again."""
+        await self.pause(f"{service}-worker")
+        del self._parts[f"{service}-worker"]
+        await self.pause(service)
+        self.child(service).command = [PROGRAMS / service, "serve"]
+        await self.resume(service)
 
     async def pause_kafka(self) -> None:
         await self.pause("kafka")

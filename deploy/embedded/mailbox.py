@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -11,10 +12,11 @@ from typing import Annotated
 
 import uvicorn
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from fastapi import Body, Depends, FastAPI, Header, HTTPException, Request, Response
+from fastapi import BackgroundTasks, Body, Depends, FastAPI, Header, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from deploy.embedded.mailbox_pages import Pages
+from deploy.embedded.mailbox_sms import Receipts, older_gateway
 from deploy.embedded.messages import Channel, Messages, receiver
 
 
@@ -41,6 +43,8 @@ def mailbox(messages: Messages, token: str, host: str, smtp_port: int) -> FastAP
         async with server:
             yield
 
+    receipts = Receipts(token)
+
     def authenticated(authorization: Annotated[str, Header()] = "") -> None:
         if not secrets.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
             raise HTTPException(401, "not-authenticated", {"WWW-Authenticate": "Bearer"})
@@ -63,16 +67,24 @@ def mailbox(messages: Messages, token: str, host: str, smtp_port: int) -> FastAP
         to: Annotated[str, Body(pattern=r"^\+[0-9]{10,15}$")],
         sender: Annotated[str, Body(min_length=1, max_length=20)],
         text: Annotated[str, Body(min_length=1, max_length=1600)],
+        background: BackgroundTasks,
+        receipt_url: Annotated[str | None, Body(max_length=200)] = None,
     ) -> dict[str, str]:
         """The same `message_id` again is answered alike and sends no second SMS."""
-        return {"id": messages.add_sms(message_id, to, sender, text).id}
+        sent = messages.add_sms(message_id, to, sender, text)
+        if receipt_url:
+            body = json.dumps({"message_id": message_id, "status": "delivered"})
+            background.add_task(receipts.send, receipt_url, body, "application/json")
+        return {"id": sent.id}
+
+    app.include_router(older_gateway(messages, token, receipts))
 
     pages = Pages(messages)
     app.include_router(pages.router)
 
     @app.exception_handler(404)
     async def missing(request: Request, _problem: Exception) -> Response:
-        if request.url.path.startswith(("/api/", "/sms/")):
+        if request.url.path.startswith(("/api/", "/sms/", "/http/")):
             return JSONResponse({"detail": "Not Found"}, 404)
         return pages.missing(request)
 

@@ -72,10 +72,16 @@ class Messages:
 
     def add_sms(self, message_id: str, to: str, sender: str, text: str) -> Message:
         """The message that came under this name, now or before."""
-        for message in self._kept:
-            if message.channel == "sms" and message.message_id == message_id:
-                return message
+        if (known := self.sms_of(message_id)) is not None:
+            return known
+        return self.add_sms_anew(message_id, to, sender, text)
+
+    def add_sms_anew(self, message_id: str, to: str, sender: str, text: str) -> Message:
+        """Another SMS, also under a name that was there."""
         return self._add(Message(str(uuid7()), "sms", to, sender, None, "", text, None, {}, _now(), message_id))
+
+    def sms_of(self, message_id: str) -> Message | None:
+        return next((one for one in self._kept if one.channel == "sms" and one.message_id == message_id), None)
 
     def _add(self, message: Message) -> Message:
         self._kept.append(message)

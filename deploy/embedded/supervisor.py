@@ -22,10 +22,14 @@ class _Watched:
 
 
 class Supervisor:
-    """Looks at its children ten times a second; says one line per death and per start."""
+    """Looks at its children ten times a second; says one line per death and per start.
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    The wait before a start doubles with each death that soon follows another, up to `longest_wait` seconds.
+    """
+
+    def __init__(self, say: Callable[[str], None], longest_wait: float = LONGEST_WAIT) -> None:
         self._say = say
+        self._longest_wait = longest_wait
         self._watched: dict[str, _Watched] = {}
 
     def watch(self, child: Child) -> None:
@@ -48,7 +52,7 @@ class Supervisor:
             return
         if watched.starts_again is None:
             watched.deaths = 1 if now - watched.started > STEADY else watched.deaths + 1
-            wait = min(FIRST_WAIT * 2 ** (watched.deaths - 1), LONGEST_WAIT)
+            wait = min(FIRST_WAIT * 2 ** (watched.deaths - 1), self._longest_wait)
             watched.starts_again = now + wait
             self._say(f"{child.name} ended ({child.ending}); it is started again in {wait:.1f} s. Its log: {child.log}")
         elif now >= watched.starts_again:

@@ -86,7 +86,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._moved()
                 self.connected, pause = True, 0.2
                 await self._read(consumer)
-            except (KafkaError, OSError, TimeoutError) as problem:
+            except (KafkaError, OSError, TimeoutError, RuntimeError) as problem:  # uvloop's word for a lost connection
                 _log.warning(
                     "consumer_restarted",
                     cause=type(problem).__name__,

@@ -98,12 +98,12 @@ class Reader:
                     await self._alone(record, batch)
             batch.moved()
         async with self.database.transaction() as session:
-            await self._forget(session, batch.records[0], alone=False)
+            await self._forget_all(session, batch.records)
 
     async def _together(self, batch: Batch) -> None:
         records = batch.records
         async with self.database.transaction() as session:
-            await self._forget(session, records[0], alone=False)
+            await self._forget_all(session, records)
             new = await self._handle(session, records)
         metrics.handled.labels(records[0].topic).inc(new)
         metrics.repeated.labels(records[0].topic).inc(len(records) - new)
@@ -125,7 +125,7 @@ class Reader:
         except parking.LimitReached:  # to wait for room is no death: it is counted anew
             batch.counted.discard(record.position)
             async with self.database.transaction() as session:
-                await self._forget(session, record, alone=True)
+                await self._forget(session, record)
             raise
         return None
 
@@ -133,7 +133,7 @@ class Reader:
         for attempt, pause in enumerate((*_PAUSES_SECONDS, None), 1):
             try:
                 async with self.database.transaction() as session:
-                    await self._forget(session, record, alone=True)
+                    await self._forget(session, record)
                     new = await self._handle(session, [record])
                 metrics.handled.labels(record.topic).inc(new)
                 return None
@@ -162,7 +162,7 @@ class Reader:
     async def _park(self, record: Record, cause: str) -> None:
         async with self.database.transaction() as session:
             await parking.lock_key(session, record.topic, record.key)
-            await self._forget(session, record, alone=True)
+            await self._forget(session, record)
             await parking.park(session, record, cause, self.letters_limit)
 
     async def _count(self, record: Record, *, alone: bool) -> int:
@@ -175,26 +175,30 @@ class Reader:
             " RETURNING tries"
         )
         async with self.database.transaction() as session:
-            tries = int((await session.execute(statement, _position(record, alone))).scalar_one())
+            tries = int((await session.execute(statement, {**_position(record), "alone": alone})).scalar_one())
             await point("delivering.counted")
         return tries
 
-    async def _forget(self, session: AsyncSession, record: Record, *, alone: bool) -> None:
+    async def _forget_all(self, session: AsyncSession, records: Sequence[Record]) -> None:
+        """The batch's marker, and what a batch that was cut otherwise may have left of these records."""
         statement = text(
             "DELETE FROM deliveries"
-            " WHERE topic = :topic AND partition = :partition AND position = :position AND alone = :alone"
+            " WHERE topic = :topic AND partition = :partition AND position BETWEEN :position AND :last"
         )
-        await session.execute(statement, _position(record, alone))
+        await session.execute(statement, {**_position(records[0]), "last": records[-1].position})
+        await point("delivering.forgotten")
+
+    async def _forget(self, session: AsyncSession, record: Record) -> None:
+        """The marker of a record alone."""
+        statement = text(
+            "DELETE FROM deliveries WHERE topic = :topic AND partition = :partition AND position = :position AND alone"
+        )
+        await session.execute(statement, _position(record))
         await point("delivering.forgotten")
 
 
-def _position(record: Record, alone: bool) -> dict[str, Any]:
-    return {
-        "topic": record.topic,
-        "partition": record.partition,
-        "position": record.position,
-        "alone": alone,
-    }
+def _position(record: Record) -> dict[str, Any]:
+    return {"topic": record.topic, "partition": record.partition, "position": record.position}
 
 
 def cause_of(problem: BaseException) -> str:

@@ -60,7 +60,10 @@ class BeginAgain(Exception):
 
 
 TooLarge = (MessageSizeTooLargeError, RecordListTooLargeError)
-Failure = (BeginAgain, KafkaError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+Failure = (
+    *(BeginAgain, KafkaError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError),
+    RuntimeError,  # uvloop's word for a connection that was lost while it was written to
+)
 
 
 class Relay:
@@ -267,9 +270,19 @@ async def _all_or_none(*works: Coroutine[None, None, None]) -> None:
 
 def _halt(producer: AIOKafkaProducer) -> None:
     """Let nothing more go out; whoever waits for the producer is told, as it would wait for ever."""
-    if producer._sender is not None and producer._sender.sender_task is not None:
-        producer._sender.sender_task.cancel()
-        producer._message_accumulator.fail_all(KafkaError("the relay begins again"))
+    if producer._sender is None or producer._sender.sender_task is None:
+        return
+    producer._sender.sender_task.cancel()
+    accumulator = producer._message_accumulator
+    queued = [batch for batches in accumulator._batches.values() for batch in batches]
+    # What follows keeps aiokafka's log quiet: it takes a batch that it had put back for one under way, and nobody asks
+    # what became of one that was given up.
+    accumulator._pending_batches.update(batch for batch in queued if batch.retry_count)
+    given_up = [*queued, *accumulator._pending_batches]
+    accumulator.fail_all(KafkaError("the relay begins again"))
+    for future in (future for batch in given_up for future in (batch.future, batch._drain_waiter)):
+        if future.done() and not future.cancelled():
+            future.exception()
 
 
 async def _close(producer: AIOKafkaProducer) -> None:
