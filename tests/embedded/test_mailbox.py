@@ -15,6 +15,8 @@ import pytest_asyncio
 from deploy.embedded.children import Child
 from deploy.embedded.launcher import answers, mailbox_child
 from deploy.embedded.ports import HOST, free_ports
+from notifier.sms_receipts import signature
+from tests.kit import eventually
 
 TOKEN = "the-token"
 
@@ -189,3 +191,58 @@ async def test_page_that_is_not_there_is_said_in_words(box: Box, path: str) -> N
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert "There is no such message or page." in page.text
     assert (await box.client.get("/api/nowhere")).json() == {"detail": "Not Found"}
+
+
+def form(to: str, **more: str) -> dict[str, str]:
+    """What a sender posts to the older gateway; named for its receiver."""
+    known = {"login": "kabinet", "password": TOKEN}
+    return {**known, "reference": f"f{to}", "phone": to, "from": "Energosbyt", "text": "Код 12345", **more}
+
+
+async def test_older_gateway_takes_forms_and_knows_no_repeat(box: Box) -> None:
+    sent = [await box.client.post("/http/send", data=form("+79160000007")) for _ in range(2)]
+    told = await box.client.post("/http/status", data=form("+79160000007"))
+    nothing = await box.client.post("/http/status", data=form("+79160000007", reference="another"))
+
+    assert [answer.status_code for answer in sent] == [200, 200]
+    assert "status=sent" in sent[0].text
+    assert (told.text, nothing.text) == ("status=delivered", "status=unknown")
+    assert len(await box.items(to="+79160000007", channel="sms")) == 2
+
+
+@pytest.mark.parametrize(
+    "change", [{"password": "guessed"}, {"login": "other"}, {"phone": "89160000008"}, {"text": ""}]
+)
+async def test_older_gateway_refuses_strangers_and_bad_forms(box: Box, change: dict[str, str]) -> None:
+    answer = await box.client.post("/http/send", data=form("+79160000008", **change))
+
+    assert answer.status_code == (422 if {"phone", "text"} & change.keys() else 401)
+    assert await box.items(to="+79160000008") == []
+
+
+async def test_receipts_of_both_gateways_are_signed_and_say_which_sms_was_delivered(box: Box) -> None:
+    posts: list[tuple[str, bytes]] = []
+
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = re.search(r"content-length: (\d+)", head)
+        signed = re.search(r"x-signature: (\S+)", head)
+        assert length is not None
+        assert signed is not None
+        posts.append((signed[1], await reader.readexactly(int(length[1]))))
+        writer.write(b"HTTP/1.1 204 -\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(receive, HOST, 0) as server:
+        url = f"http://{HOST}:{server.sockets[0].getsockname()[1]}/v1/sms-receipts/primary"
+        await box.client.post("/sms/messages", json={**sms("+79160000009"), "receipt_url": url})
+        await box.client.post("/http/send", data=form("+79160000009", receipt_url=url))
+        await eventually(lambda: asyncio.sleep(0, len(posts) == 2))
+
+    for signed, body in posts:
+        sent_at = int(signed.partition(",")[0].removeprefix("t="))
+        assert signature(TOKEN, sent_at, body) == signed
+    assert {body for _, body in posts} == {
+        b'{"message_id": "m+79160000009", "status": "delivered"}',
+        b"reference=f%2B79160000009&status=delivered",
+    }

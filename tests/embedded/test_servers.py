@@ -1,19 +1,24 @@
 """PostgreSQL, Redis and Kafka of the embedded set, each alone."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from redis.asyncio import Redis as RedisClient
 
 from deploy.embedded import postgres, servers, topics
 from deploy.embedded.children import CannotStart
 from deploy.embedded.environment import Secrets
-from deploy.embedded.kafka import Kafka, cluster_id
+from deploy.embedded.kafka import Cluster, Kafka, cluster_id
+from deploy.embedded.ports import free_ports
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.redis import Redis
+from tests.chaos.proxy import Proxy
 
 
 async def test_postgres_keeps_rows_over_a_restart(tmp_path: Path) -> None:
@@ -85,6 +90,46 @@ async def test_kafka_keeps_topics_and_records_over_a_restart(tmp_path: Path) -> 
         assert len(consumer.partitions_for_topic("identity.events") or ()) == 12
         assert (await consumer.getone()).value == b"kept"
     await server.stop()
+
+
+async def test_clients_are_sent_to_the_port_that_kafka_advertises(tmp_path: Path) -> None:
+    """One whose port is not its own: what stands in between is asked for every further connection."""
+    port, between = free_ports(2)
+    server = Kafka(tmp_path, port, advertised_port=between)
+    proxy = Proxy(port, between)
+    await proxy.start()
+    await server.start()
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}")
+    await admin.start()
+    brokers = (await admin.describe_cluster())["brokers"]
+
+    assert [(broker["host"], broker["port"]) for broker in brokers] == [("127.0.0.1", between)]
+    await admin.close()
+    await server.stop()
+    await proxy.stop()
+
+
+async def test_three_brokers_are_one_cluster_that_bears_the_loss_of_one(tmp_path: Path) -> None:
+    cluster = Cluster(cluster_id(), dict(zip((1, 2, 3), free_ports(3), strict=True)))
+    brokers = [Kafka(tmp_path / str(node), node=node, cluster=cluster) for node in cluster.controllers]
+    await asyncio.gather(*(broker.start() for broker in brokers))
+    everyone = ",".join(broker.bootstrap for broker in brokers)
+    await topics.create(everyone, topics.read()[:1], replication=cluster.replication)
+    name = topics.read()[0].name
+    async with AIOKafkaProducer(bootstrap_servers=everyone, acks="all", enable_idempotence=True) as producer:
+        for number in range(30):
+            await producer.send_and_wait(name, b"%d" % number, key=b"%d" % number)
+        assert brokers[0].child.pid
+        os.kill(brokers[0].child.pid, signal.SIGKILL)
+        for number in range(30, 60):
+            await asyncio.wait_for(producer.send_and_wait(name, b"%d" % number, key=b"%d" % number), 60)
+
+    rest = ",".join(broker.bootstrap for broker in brokers[1:])
+    async with AIOKafkaConsumer(name, bootstrap_servers=rest, auto_offset_reset="earliest") as consumer:
+        found = {(await asyncio.wait_for(consumer.getone(), 30)).value for _ in range(60)}
+    assert found == {b"%d" % number for number in range(60)}
+    await asyncio.gather(*(broker.stop() for broker in brokers))
 
 
 async def test_first_that_cannot_start_is_what_the_caller_gets_and_ends_the_others() -> None:

@@ -107,11 +107,12 @@ async def notifications(running: Running) -> list[Any]:
     return await running.rows("SELECT * FROM notifications ORDER BY id")
 
 
+async def now_ended(running: Running, count: int) -> list[Any]:
+    """The notifications that have ended, if they are so many."""
+    rows = await running.rows("SELECT * FROM notifications WHERE ended_at IS NOT NULL ORDER BY id")
+    return rows if len(rows) >= count else []
+
+
 async def ended(running: Running, count: int = 1) -> list[Any]:
     """The notifications, once so many have ended."""
-
-    async def enough() -> list[Any]:
-        rows = await running.rows("SELECT * FROM notifications WHERE ended_at IS NOT NULL ORDER BY id")
-        return rows if len(rows) >= count else []
-
-    return await eventually(enough)
+    return await eventually(lambda: now_ended(running, count))

@@ -9,18 +9,24 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 @dataclass
 class MailHost:
-    """Keeps what it takes. `rcpt` and `data` are its answers; after the message it may also hang up or say nothing."""
+    """Keeps what it takes. `rcpt` and `data` are its answers (`stall`: none until it may); after the message it may
+    also hang up, say nothing, or wait until it may."""
 
     port: int = 0
     rcpt: str = "250 OK"
     data: str = "250 OK"
     after_message: str = "answer"
+    asked: int = 0
+    """How many recipients were named."""
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set it where the recipient or the message is to be answered after all."""
     taken: list[EmailMessage] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
@@ -31,6 +37,10 @@ class MailHost:
         return "250 OK"
 
     async def handle_RCPT(self, _s: SMTP, _c: Session, envelope: Envelope, address: str, _options: Any) -> str:  # noqa: N802
+        self.asked += 1
+        if self.rcpt == "stall":
+            await self.may_answer.wait()
+            self.rcpt = "250 OK"
         if self.rcpt.startswith("250"):
             envelope.rcpt_tos.append(address)
         return self.rcpt
@@ -42,7 +52,9 @@ class MailHost:
             self.recipients.append(list(envelope.rcpt_tos))
         if self.after_message == "hang up":
             cast(asyncio.WriteTransport, server.transport).abort()
-        if self.after_message != "answer":
+        if self.after_message == "wait":
+            await self.may_answer.wait()
+        elif self.after_message != "answer":
             await asyncio.Event().wait()  # until the connection is lost
         return self.data
 
@@ -62,19 +74,16 @@ async def mail_host(**settings: Any) -> AsyncIterator[MailHost]:
         server.close()
 
 
-@dataclass
-class Gateway:
-    """An operator's gateway. `behaviours` are what happens to the next requests; when they run out, it takes them."""
+class Web:
+    """An HTTP server of one connection after another's requests; `behaviours` are what happens to the next ones."""
 
-    url: str = ""
-    behaviours: list[int | str] = field(default_factory=list)
-    requests: list[dict[str, str]] = field(default_factory=list)
-    authorizations: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.url = ""
+        self.behaviours: list[int | str] = []
 
-    @property
-    def texts(self) -> list[str]:
-        """The SMS that people got: a repeated `message_id` is the same one."""
-        return list({request["message_id"]: request["text"] for request in self.requests}.values())
+    def take(self, path: str, headers: dict[str, str], body: bytes) -> str:
+        """What it does with a request, whatever it will answer; the answer's body."""
+        raise NotImplementedError
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -86,26 +95,76 @@ class Gateway:
             writer.close()
 
     async def _one(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        headers = dict(line.split(": ", 1) for line in head.strip().split("\r\n")[1:])
-        lower = {name.lower(): value for name, value in headers.items()}
-        body = await reader.readexactly(int(lower["content-length"]))
-        self.requests.append(json.loads(body))
-        self.authorizations.append(lower["authorization"])
+        first, *lines = head.strip().split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        answer = self.take(first.split()[1], headers, await reader.readexactly(int(headers["content-length"])))
         behaviour = self.behaviours.pop(0) if self.behaviours else 200
         if behaviour == "hang up":
             writer.transport.abort()
         elif behaviour == "stall":
             await reader.read()
         else:
-            writer.write(f"HTTP/1.1 {behaviour} -\r\ncontent-length: 2\r\n\r\n{{}}".encode())
+            writer.write(f"HTTP/1.1 {behaviour} -\r\ncontent-length: {len(answer)}\r\n\r\n{answer}".encode())
+
+
+class Gateway(Web):
+    """An operator's gateway that knows a message again; when its behaviours run out, it takes them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[dict[str, str]] = []
+        self.authorizations: list[str] = []
+
+    @property
+    def texts(self) -> list[str]:
+        """The SMS that people got: a repeated `message_id` is the same one."""
+        return list({request["message_id"]: request["text"] for request in self.requests}.values())
+
+    def take(self, path: str, headers: dict[str, str], body: bytes) -> str:
+        self.requests.append(json.loads(body))
+        self.authorizations.append(headers["authorization"])
+        return "{}"
+
+
+class FormGateway(Web):
+    """An older one: every post to `send` that it does not refuse is an SMS. `fates` are what `status` says, in turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[dict[str, str]] = []
+        self.asked: list[str] = []
+        self.first = "sent"
+        self.fates: list[str] = []
+
+    def take(self, path: str, headers: dict[str, str], body: bytes) -> str:
+        form = dict(parse_qsl(body.decode()))
+        self.asked.append(path)
+        if path.endswith("/send"):
+            if not self.behaviours or self.behaviours[0] in (200, 500, "hang up", "stall"):
+                self.sent.append(form)
+            return f"id=77&status={self.first}"
+        return f"status={self.fates.pop(0) if self.fates else 'delivered'}"
+
+
+@asynccontextmanager
+async def listening(web: Web, path: str) -> AsyncIterator[None]:
+    server = await asyncio.start_server(web.serve, "127.0.0.1", 0)
+    web.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{path}"
+    try:
+        yield
+    finally:
+        server.close()
 
 
 @asynccontextmanager
 async def gateway() -> AsyncIterator[Gateway]:
     operator = Gateway()
-    server = await asyncio.start_server(operator.serve, "127.0.0.1", 0)
-    operator.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/sms/messages"
-    try:
+    async with listening(operator, "/sms/messages"):
         yield operator
-    finally:
-        server.close()
+
+
+@asynccontextmanager
+async def form_gateway() -> AsyncIterator[FormGateway]:
+    operator = FormGateway()
+    async with listening(operator, "/http"):
+        yield operator

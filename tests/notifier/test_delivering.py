@@ -11,7 +11,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from notifier import delivering
-from notifier.main import service
+from notifier.main import deliver_mail, keep_place, service
 from notifier.rules import Answer, Outcome
 from shared.contracts.notifier import NotificationFailed, NotificationSent
 from shared.service import Loop
@@ -22,6 +22,10 @@ from tests.notifier.outside import Gateway, MailHost
 
 def text_of(message: Any) -> str:
     return str(message.get_body(("plain",)).get_content()).replace("\u00a0", " ")
+
+
+HOLDER = 1
+"""The place of a worker that is not there."""
 
 
 async def hurry(running: Running) -> None:
@@ -190,10 +194,13 @@ async def test_notice_of_unknown_outcome_is_sent_twice_with_one_message_id(deliv
     assert len({message["Message-ID"] for message in mail.taken}) == 1
 
 
-async def died_while_handing_over(running: Running, channel: Any) -> None:
+async def died_while_handing_over(
+    running: Running, channel: Any, provider: str = "primary", repeatable: bool = True
+) -> None:
     """A worker took it up, put the attempt on record, and was killed."""
-    (due,) = await delivering.take_up(running.kernel.database, channel, 10)
-    assert await delivering.begin(running.kernel.database, due, uuid7()) is not None
+    (due,) = await delivering.take_up(running.kernel.database, channel, 10, HOLDER)
+    asked = (provider, repeatable) if channel == "sms" else ()
+    assert await delivering.begin(running.kernel.database, due, uuid7(), *asked) is not None
 
 
 async def run_until_ended(running: Running, count: int = 1) -> list[Any]:
@@ -248,7 +255,7 @@ async def test_code_whose_worker_died_over_it_is_the_same_sms_again(notifier: Ru
 
 async def test_letter_whose_worker_died_before_it_is_simply_sent(notifier: Running, mail: MailHost) -> None:
     await notifier.hears(facts.recovery(uuid7()))
-    await delivering.take_up(notifier.kernel.database, "email", 10)
+    await delivering.take_up(notifier.kernel.database, "email", 10, HOLDER)
     await hurry(notifier)
 
     rows = await run_until_ended(notifier)
@@ -261,7 +268,7 @@ async def test_two_workers_hand_each_letter_over_once(notifier: Running, mail: M
     users = [uuid7() for _ in range(30)]
     await notifier.hears(*(facts.confirmation(user, f"u{n}@mail.ru") for n, user in enumerate(users)))
 
-    async with working(notifier, [service.loops[0]] * 2):
+    async with working(notifier, [keep_place, deliver_mail, deliver_mail]):
         await facts.ended(notifier, 30)
 
     assert sorted(to for (to,) in mail.recipients) == sorted(f"u{n}@mail.ru" for n in range(30))
@@ -270,7 +277,7 @@ async def test_two_workers_hand_each_letter_over_once(notifier: Running, mail: M
 
 async def test_worker_that_lost_its_lease_hands_nothing_over_and_ends_nothing(notifier: Running) -> None:
     await notifier.hears(facts.confirmation(uuid7()))
-    (due,) = await delivering.take_up(notifier.kernel.database, "email", 10)
+    (due,) = await delivering.take_up(notifier.kernel.database, "email", 10, HOLDER)
     await notifier.rows("UPDATE notifications SET due_at = due_at + interval '1 minute' RETURNING 1")
 
     leave = await delivering.begin(notifier.kernel.database, due, uuid7())
@@ -285,7 +292,7 @@ async def test_links_and_codes_leave_before_notices(notifier: Running) -> None:
     user = uuid7()
     await notifier.hears(facts.registered(user), facts.linked(user), facts.password_changed(user), facts.recovery(user))
 
-    (first,) = await delivering.take_up(notifier.kernel.database, "email", 1)
+    (first,) = await delivering.take_up(notifier.kernel.database, "email", 1, HOLDER)
 
     assert first.kind == "password_recovery"
 
@@ -293,7 +300,7 @@ async def test_links_and_codes_leave_before_notices(notifier: Running) -> None:
 async def test_erased_while_it_is_on_its_way_ends_quietly(notifier: Running) -> None:
     user = uuid7()
     await notifier.hears(facts.registered(user), facts.linked(user))
-    (due,) = await delivering.take_up(notifier.kernel.database, "email", 1)
+    (due,) = await delivering.take_up(notifier.kernel.database, "email", 1, HOLDER)
     await notifier.hears(facts.erased(user, email=None))
 
     await delivering.write_down(notifier.kernel.database, due, None, Answer(Outcome.ACCEPTED))
@@ -306,7 +313,7 @@ async def test_stopping_waits_for_what_is_on_its_way(notifier: Running, mail: Ma
     mail.after_message = "stall"
     await notifier.hears(facts.recovery(uuid7()))
 
-    async with asyncio.timeout(8), working(notifier, [service.loops[0]]):
+    async with asyncio.timeout(8), working(notifier, [keep_place, deliver_mail]):
         await eventually(lambda: _true(mail.taken))
 
     open_attempts = await notifier.rows("SELECT 1 FROM attempts WHERE outcome IS NULL")

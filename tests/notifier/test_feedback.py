@@ -156,3 +156,24 @@ async def test_message_goes_as_it_was_typed_but_for_signs_that_drive_terminals(
     to_support = next(message for message in mail.taken if message["Reply-To"])
     text = str(to_support.get_content()).replace("\r\n", "\n")
     assert "\ufffd[2Jпривет\n.\nQUIT\n<script>{{7*7}}</script>" in text
+
+
+async def test_client_that_writes_all_day_is_refused_until_tomorrow_and_others_are_not(notifier: Running) -> None:
+    for n in range(notifier.wired.feedback.messages_a_day):
+        answer = await notifier.client.post("/v1/feedback", json={**FORM, "reply_to": f"a{n}@mail.ru"})
+        assert answer.status_code == 202
+
+    refused = await notifier.client.post("/v1/feedback", json=FORM)
+    neighbour = await notifier.client.post("/v1/feedback", json=FORM, headers={"X-Forwarded-For": "198.51.100.7"})
+
+    assert (refused.status_code, problem(refused)["code"]) == (429, "too-many-messages")
+    assert 0 < int(refused.headers["retry-after"]) <= 86_400
+    assert neighbour.status_code == 202
+
+
+async def test_attachment_is_refused(notifier: Running) -> None:
+    by_field = await notifier.client.post("/v1/feedback", json={**FORM, "attachment": "aGk="})
+    by_form = await notifier.client.post("/v1/feedback", data=FORM, files={"file": ("a.exe", b"MZ")})
+
+    assert (by_field.status_code, by_form.status_code) == (422, 415)
+    assert await facts.notifications(notifier) == []

@@ -1,11 +1,13 @@
 """Settings that would send letters wrongly are refused at start."""
 
+from datetime import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from notifier.main import service
 from notifier.settings import NotifierSettings
 
 GOOD: dict[str, Any] = {
@@ -56,3 +58,29 @@ def test_other_retailers_name_needs_no_case_unless_one_is_given() -> None:
     assert named.retailer_genitive == "«Тверьэнерго»"
     given = NotifierSettings(**GOOD, retailer_name_ru="Заря", retailer_name_ru_genitive="Зари")
     assert given.retailer_genitive == "Зари"
+
+
+def test_quiet_hours_have_both_ends_or_none() -> None:
+    quiet = NotifierSettings(**GOOD, quiet_from="22:00", quiet_until="8:00")
+
+    assert (quiet.quiet_from, quiet.quiet_until) == (time(22), time(8))
+    assert NotifierSettings(**GOOD, quiet_from="", quiet_until="").quiet_from is None
+    with pytest.raises(ValidationError, match="NOTIFIER_QUIET_UNTIL"):
+        NotifierSettings(**GOOD, quiet_from="22:00")
+
+
+@pytest.mark.parametrize(
+    "half", [{"sms_backup_url": "https://sms2.example/http"}, {"sms_first": "backup"}, {"sms_first": "another"}]
+)
+def test_second_provider_is_whole_or_there_is_none(half: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        NotifierSettings(**{**GOOD, **half})
+
+
+async def test_letters_that_would_go_unencrypted_are_told_of_aloud(
+    open_service: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needed = {name: value for name, value in GOOD.items() if not name.endswith(("_url", "_file", "_servers"))}
+    await open_service(service, **needed, sms_url=GOOD["sms_url"], smtp_security="none")
+
+    assert "letters_go_unencrypted" in capsys.readouterr().out

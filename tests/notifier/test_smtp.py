@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from notifier.feedback_words import FeedbackWords, support_message
 from notifier.letters import password_changed
-from notifier.rendering import Envelope, letter_message
+from notifier.rendering import Envelope, NotOneAddress, letter_message
 from notifier.rules import Answer, Outcome
 from notifier.smtp import MailServer
 from tests.notifier.conftest import words
@@ -223,3 +224,74 @@ async def test_second_recipient_is_refused_before_any_connection(mail: MailHost)
 
 def test_password_is_not_shown() -> None:
     assert "s3cret" not in repr(MailServer("h", 25, "tls", username="u", password="s3cret"))
+
+
+async def test_tls_that_breaks_before_the_message_is_tried_later(certificate: Path) -> None:
+    """A server that offers STARTTLS and then speaks no TLS, or hangs up in the middle of its handshake."""
+
+    async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for said in (b"220 mail.test\r\n", b"250-mail.test\r\n250 STARTTLS\r\n", b"220 go ahead\r\n"):
+            writer.write(said)
+            await reader.readline()
+        writer.close()
+
+    leave = Leave()
+    listening = await asyncio.start_server(broken, "127.0.0.1", 0)
+    async with listening:
+        door = MailServer("127.0.0.1", listening.sockets[0].getsockname()[1], "starttls", step_seconds=2)
+        answer = await door.send(message(), leave)
+
+    assert (answer.outcome, leave.asked) == (Outcome.TRY_LATER, 0)
+
+
+async def test_tls_that_is_cut_after_the_message_is_an_unknown_outcome(certificate: Path) -> None:
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    theirs.load_cert_chain(certificate)
+    async with mail_host(tls_context=theirs, require_starttls=True) as host:
+        host.after_message = "hang up"
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        answer = await MailServer("127.0.0.1", host.port, "starttls", step_seconds=5, tls=trusting).send(
+            message(), Leave()
+        )
+
+    assert answer.outcome is Outcome.UNKNOWN
+    assert len(host.taken) == 1
+
+
+HOSTILE = [
+    "petrova@mail.ru\r\nBcc: all@mail.ru",
+    "petrova@mail.ru\nRCPT TO:<all@mail.ru>",
+    "petrova@mail.ru>\r\nDATA",
+    "<petrova@mail.ru> SIZE=1",
+    "petrova@mail.ru, all@mail.ru",
+    "all: petrova@mail.ru, b@mail.ru;",
+    "petrova@mail.ru\x00",
+    "petrova@mail.ru\u2028X: y",
+    "petrova@[127.0.0.1]",
+    "|/bin/sh@mail.ru\n",
+    '"a\r\nRCPT TO:<all@mail.ru>"@mail.ru',
+    "petrova@mail.ru (all@mail.ru\r\n)",
+]
+
+
+@pytest.mark.parametrize("recipient", HOSTILE)
+async def test_no_byte_leaves_for_an_address_that_would_be_a_command_or_a_header(
+    mail: MailHost, recipient: str
+) -> None:
+    with pytest.raises(NotOneAddress):
+        await server(mail.port).send(message(recipient), Leave())
+
+    assert (mail.asked, mail.taken, mail.recipients) == (0, [], [])
+
+
+async def test_lines_of_a_message_that_begin_with_a_point_end_nothing(mail: MailHost) -> None:
+    """Whoever writes to support may write what would end the message and begin another command (RFC 5321, 4.5.2)."""
+    words_ = "first\r\n.\r\nMAIL FROM:<all@mail.ru>\r\n..\r\nlast"
+    feedback = FeedbackWords(name="Anna", reply_to="anna@mail.ru", topic="other", message=words_)
+    envelope = Envelope("kabinet@energosbyt.example", "support@mail.ru", "0190-2", AT)
+
+    await server(mail.port).send(support_message(feedback, "4K7-2QX", words("ru"), envelope), Leave())
+
+    (taken,) = mail.taken
+    assert str(taken.get_content()).rstrip().endswith(words_)
+    assert mail.recipients == [["support@mail.ru"]]

@@ -1,9 +1,6 @@
 """Delivering: taking due notifications up, handing each over at most as often as it may be, writing down the end."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -21,29 +18,38 @@ from shared.database import Database
 from shared.delivering import is_transient
 from shared.logging import logger
 from shared.outbox import publish
-from shared.stopping import any_of
 
 LEASE = timedelta(seconds=180)
-"""Longer than a door takes with one message (30 s, 60 s, a farewell) and than writing its end down may take (60 s)."""
-SWEEP_SECONDS = 1.0
+"""For a worker that hangs; a dead one is found sooner (`places.py`). Longer than a door takes with one message (30 s,
+60 s, a farewell) and than writing its end down may take (60 s)."""
 WRITE_DOWN_SECONDS = 60.0
-DRAIN_SECONDS = 4.5
-"""Within the worker's grace after SIGTERM, so that what is on its way mostly gets its answer."""
 
-MayHandOver = Callable[[], Awaitable[float | None]]
+MayHandOver = Callable[..., Awaitable[float | None]]
+"""Of an SMS it is told `provider` and `repeatable`."""
 HandOver = Callable[[Due, MayHandOver], Awaitable[Answer]]
 _log = logger(__name__)
 
 _TAKE_UP = text("""
     WITH due AS (
-        SELECT id FROM notifications WHERE channel = :channel AND status = 'queued' AND due_at <= now()
+        SELECT id FROM notifications
+        WHERE channel = :channel AND status = 'queued' AND due_at <= now() AND rank <= :rank
         ORDER BY rank, due_at LIMIT :count FOR UPDATE SKIP LOCKED
     )
-    UPDATE notifications AS row SET due_at = now() + :lease, tries = tries + 1 FROM due WHERE row.id = due.id
-    RETURNING row.id, row.event_id, row.user_id, row.kind, row.channel, row.locale, row.address, row.sealed,
+    UPDATE notifications AS row SET due_at = now() + :lease, tries = tries + 1, held_by = :holder
+    FROM due WHERE row.id = due.id
+    RETURNING row.id, row.event_id, row.user_id, row.kind, row.channel, row.locale, row.rank, row.address, row.sealed,
         row.details, row.created_at, row.due_at AS lease, row.tries, row.handings,
+        CASE WHEN row.channel = 'email' THEN split_part(row.masked_address, '@', 2) END AS domain,
         now() + :margin >= row.expires_at AS late,
-        (SELECT id FROM attempts WHERE notification_id = row.id AND outcome IS NULL) AS open_attempt
+        (SELECT id FROM attempts WHERE notification_id = row.id AND outcome IS NULL) AS open_attempt,
+        (
+            SELECT jsonb_object_agg(provider, jsonb_build_array(times, refused, unknown)) FROM (
+                SELECT coalesce(provider, 'primary') AS provider, count(*) AS times,
+                    coalesce(bool_or(outcome = 'refused'), false) AS refused,
+                    coalesce(bool_or(outcome = 'unknown'), false) AS unknown
+                FROM attempts WHERE notification_id = row.id AND row.channel = 'sms' GROUP BY 1
+            ) AS asked
+        ) AS asked
 """)
 
 # The lease is the proof that nobody else has taken it up since, and the clock that says whether its time is up is one.
@@ -52,88 +58,46 @@ _BEGIN = text("""
     WHERE id = :id AND status = 'queued' AND due_at = :lease AND now() + :margin < expires_at
     RETURNING extract(epoch FROM expires_at - now() - CAST(:margin AS interval))
 """)
-_ON_RECORD = text("INSERT INTO attempts (id, notification_id) VALUES (:attempt, :id)")
+_ON_RECORD = text("""
+    INSERT INTO attempts (id, notification_id, provider, repeatable) VALUES (:attempt, :id, :provider, :repeatable)
+""")
 _OUTCOME = text("""
     UPDATE attempts SET outcome = :outcome, code = :code, finished_at = now() WHERE id = :attempt AND outcome IS NULL
+    RETURNING repeatable
 """)
 _AGAIN = text("""
-    UPDATE notifications SET due_at = least(now() + :wait, greatest(expires_at - CAST(:margin AS interval), now()))
+    UPDATE notifications
+    SET held_by = NULL, due_at = least(now() + :wait, greatest(expires_at - CAST(:margin AS interval), now()))
     WHERE id = :id AND status = 'queued' AND due_at = :lease
 """)
 _END = text("""
-    UPDATE notifications SET status = :status, ended_at = now(), address = NULL, sealed = NULL, details = '{}',
+    UPDATE notifications SET status = CAST(:status AS text), ended_at = now(),
+        address = NULL, sealed = NULL, held_by = NULL,
+        details = CASE WHEN CAST(:status AS text) = 'sent' THEN '{}' ELSE details END,
         masked_address = CASE WHEN kind = 'user_erased' THEN NULL ELSE masked_address END
     WHERE id = :id AND status = 'queued' AND due_at = :lease
     RETURNING id
 """)
 _EXPIRE_WAITING = text("""
-    UPDATE notifications SET status = 'expired', ended_at = now(), address = NULL, sealed = NULL, details = '{}'
+    UPDATE notifications SET status = 'expired', ended_at = now(), address = NULL, sealed = NULL
     WHERE id IN (
         SELECT id FROM notifications WHERE status = 'waiting' AND now() + :margin >= expires_at
         LIMIT 500 FOR UPDATE SKIP LOCKED
     )
     RETURNING id, user_id, kind, channel
 """)
+_GIVE_BACK = text("""
+    UPDATE notifications SET held_by = NULL, due_at = now()
+    WHERE status = 'queued' AND held_by = :holder AND channel = :channel AND NOT id = ANY(:in_hand)
+""")
 
 
-@dataclass(frozen=True)
-class Dispatch:
-    """One channel's delivery: its bell, its door, and how many messages it hands over at once."""
-
-    channel: Channel
-    database: Database
-    bell: asyncio.Event
-    hand_over: HandOver
-    at_once: int
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Take up and deliver until `stop`; then let what is on its way finish."""
-        running: set[asyncio.Task[None]] = set()
-        while not stop.is_set():
-            self.bell.clear()
-            free = self.at_once - len(running)
-            taken = await self._take_up(free)
-            running |= {asyncio.create_task(self._deliver(due)) for due in taken}
-            if len(taken) == free:  # more may be due: go on when some places are free, not for each one
-                await some_done(stop, running, max(self.at_once // 4, 1))
-            else:
-                await any_of(SWEEP_SECONDS, stop, self.bell)
-            running = {task for task in running if not task.done()}
-        if running:
-            await asyncio.wait(running, timeout=DRAIN_SECONDS)
-        for task in running:
-            task.cancel()  # its attempt stays open, and the next worker finds an unknown outcome
-
-    async def _take_up(self, count: int) -> list[Due]:
-        try:
-            return await take_up(self.database, self.channel, count)
-        except Exception as problem:  # this loop must live; the database comes back
-            _log.warning("deliveries_not_taken_up", channel=self.channel, cause=type(problem).__name__)
-            return []
-
-    async def _deliver(self, due: Due) -> None:
-        try:
-            await deliver(self.database, due, self.hand_over)
-        except Exception as problem:  # this loop must live; the lease runs out and the notification comes back
-            _log.error("delivery_failed", notification_id=due.id, kind=due.kind, cause=type(problem).__name__)
-
-
-async def some_done(stop: asyncio.Event, running: set[asyncio.Task[None]], count: int) -> None:
-    """Until so many deliveries have ended, the sweep is due or the work is over."""
-    over = asyncio.create_task(stop.wait())
-    with suppress(TimeoutError):
-        async with asyncio.timeout(SWEEP_SECONDS):
-            while not over.done() and sum(task.done() for task in running) < count:
-                pending = {task for task in running if not task.done()}
-                await asyncio.wait({over, *pending}, return_when=asyncio.FIRST_COMPLETED)
-    over.cancel()
-
-
-async def take_up(database: Database, channel: Channel, count: int) -> list[Due]:
-    """Lease what is due, what somebody waits for first."""
+async def take_up(database: Database, channel: Channel, count: int, holder: int, rank: int = rules.NOTICE) -> list[Due]:
+    """Lease what is due for the worker in the place `holder`, what somebody waits for first; nothing above `rank`."""
     if count <= 0:
         return []
-    values = {"channel": channel, "count": count, "lease": LEASE, "margin": rules.EXPIRY_MARGIN}
+    values: dict[str, object] = {"channel": channel, "count": count, "rank": rank, "holder": holder}
+    values |= {"lease": LEASE, "margin": rules.EXPIRY_MARGIN}
     async with database.transaction() as session:
         rows = (await session.execute(_TAKE_UP, values)).mappings().all()
     return [Due(**{**row, "kind": rules.Kind(row["kind"])}) for row in rows]
@@ -147,18 +111,39 @@ async def deliver(database: Database, due: Due, hand_over: HandOver) -> None:
         await write_down(database, due, None, Answer(Outcome.WITHHELD))
     else:
         attempt = uuid7()
-        answer = await hand_over(due, partial(begin, database, due, attempt))
+        try:
+            answer = await hand_over(due, partial(begin, database, due, attempt))
+        except Exception as problem:
+            if not is_transient(problem):
+                raise
+            answer = Answer(Outcome.TRY_LATER, "database")  # doors raise nothing: it was not put on record
         await write_down(database, due, attempt, answer)
 
 
-async def begin(database: Database, due: Due, attempt: UUID) -> float | None:
+async def put_off(database: Database, due: Due, wait: timedelta) -> None:
+    async with database.transaction() as session:
+        values = {"id": due.id, "lease": due.lease, "wait": wait, "margin": rules.EXPIRY_MARGIN}
+        await session.execute(_AGAIN, values)
+
+
+async def give_back(database: Database, channel: Channel, holder: int, in_hand: Sequence[UUID]) -> None:
+    """Make due what stands as taken up by the worker, other than what it has in hand: its taking up was committed, and
+    the answer was lost with the connection."""
+    async with database.transaction() as session:
+        await session.execute(_GIVE_BACK, {"channel": channel, "holder": holder, "in_hand": list(in_hand)})
+
+
+async def begin(
+    database: Database, due: Due, attempt: UUID, provider: str | None = None, repeatable: bool = False
+) -> float | None:
     """Put the handing over on record; the seconds that are left for it, or None where it must not happen."""
     values = {"id": due.id, "lease": due.lease, "margin": rules.EXPIRY_MARGIN}
     async with database.transaction() as session:
         seconds = await session.scalar(_BEGIN, values)
         if seconds is None:
             return None
-        await session.execute(_ON_RECORD, {"id": due.id, "attempt": attempt})
+        asked = {"provider": provider, "repeatable": repeatable}
+        await session.execute(_ON_RECORD, {"id": due.id, "attempt": attempt, **asked})
     return float(seconds)
 
 
@@ -185,10 +170,10 @@ async def _settle(session: AsyncSession, due: Due, attempt: UUID | None, answer:
         if not due.late and not await session.scalar(_IS_LATE, {"id": due.id, "margin": rules.EXPIRY_MARGIN}):
             return Step(Status.QUEUED)  # another worker has it, or it was erased
     else:
-        if attempt is not None:
-            await session.execute(_OUTCOME, {"attempt": attempt, "outcome": answer.outcome, "code": answer.code})
+        told = {"attempt": attempt, "outcome": answer.outcome, "code": answer.code}
+        repeatable = bool(await session.scalar(_OUTCOME, told))
         handings = await session.scalar(_HANDINGS, {"id": due.id}) or 0
-        step = rules.next_step(answer, due.kind, due.channel, handings, due.tries)
+        step = rules.next_step(answer, due.kind, due.channel, handings, due.tries, repeatable)
     held = {"id": due.id, "lease": due.lease}
     if step.status is Status.QUEUED:
         await session.execute(_AGAIN, {**held, "wait": step.wait, "margin": rules.EXPIRY_MARGIN})

@@ -72,6 +72,14 @@ class PhoneInvalid(Refusal):
     detail = _("Check the number, for example +7 912 345-67-89.")
 
 
+class TooManyMessages(Refusal):
+    """Of one client address in a day: nobody floods support through us."""
+
+    status: ClassVar[int] = 429
+    code = "too-many-messages"
+    detail = _("Many messages came from you today. Write again tomorrow, or call us.")
+
+
 @dataclass(frozen=True)
 class Form:
     """What somebody typed, as it came."""
@@ -133,11 +141,18 @@ class FeedbackDesk:
     bells: Bells
     support_address: str
     receipts_a_day: int = rules.RECEIPTS_A_DAY
+    messages_a_day: int = rules.MESSAGES_A_DAY
+    """Of one client address."""
 
 
-async def receive(session: AsyncSession, form: Form, locale: str, desk: FeedbackDesk) -> str:
-    """Take the message over and answer its reference. The words rest sealed until support has them."""
+async def receive(session: AsyncSession, form: Form, client: str, locale: str, desk: FeedbackDesk) -> str:
+    """Take the message over and answer its reference. The words rest sealed until support has them.
+
+    `client` is the address it comes from, as it is counted.
+    """
     words, cause = read(form), Event()
+    if not await _counted(session, "feedback client", client, desk.messages_a_day, desk):
+        raise TooManyMessages(retry_after=await session.scalar(_UNTIL_TOMORROW))
     reference = await _new_reference(session, words.topic, cause.id)
     expires_at = datetime.now(UTC) + rules.FEEDBACK_LIFE
     to_support = News(
@@ -151,7 +166,8 @@ async def receive(session: AsyncSession, form: Form, locale: str, desk: Feedback
     )
     notification_id = await tell(session, to_support, desk.bells)
     assert notification_id is not None, "a new event's id is new"
-    if await _may_have_receipt(session, words.reply_to, desk):
+    # Strangers must not be able to fill somebody's mailbox through us.
+    if await _counted(session, "receipt sender", words.reply_to.casefold(), desk.receipts_a_day, desk):
         receipt = News(
             cause,
             Kind.FEEDBACK_RECEIPT,
@@ -180,16 +196,19 @@ async def _new_reference(session: AsyncSession, topic: str, event_id: UUID) -> s
             return str(taken)
 
 
-_COUNT_RECEIPT = text("""
+_UNTIL_TOMORROW = text("""
+    SELECT ceil(extract(epoch FROM date_trunc('day', now(), 'UTC') + interval '1 day' - now()))::integer
+""")
+_COUNT = text("""
     INSERT INTO receipt_days AS today (sender, day, sent) VALUES (:sender, (now() AT TIME ZONE 'UTC')::date, 1)
     ON CONFLICT (sender, day) DO UPDATE SET sent = today.sent + 1 WHERE today.sent < :limit
     RETURNING sent
 """)
 
 
-async def _may_have_receipt(session: AsyncSession, reply_to: str, desk: FeedbackDesk) -> bool:
-    """Counts the receipt; strangers must not be able to fill somebody's mailbox through us."""
+async def _counted(session: AsyncSession, label: str, subject: str, limit: int, desk: FeedbackDesk) -> bool:
+    """Count one more of today's for the subject, kept as an HMAC; false where there were as many as the limit."""
     key_name, _secret = desk.private_keys.secret("hmac")
-    sender = f"{key_name}:{desk.private_keys.hmac('receipt sender', reply_to.casefold()).hex()}"
-    counted = await session.scalar(_COUNT_RECEIPT, {"sender": sender, "limit": desk.receipts_a_day})
+    sender = f"{key_name}:{desk.private_keys.hmac(label, subject).hex()}"
+    counted = await session.scalar(_COUNT, {"sender": sender, "limit": limit})
     return counted is not None

@@ -2,23 +2,33 @@
 
 from email.message import EmailMessage
 
+from notifier import rules
 from notifier.delivering import HandOver, MayHandOver
 from notifier.rendering import NotOneAddress
 from notifier.rules import Answer, Outcome
-from notifier.sms_gateway import SmsGateway
-from notifier.smtp import MailServer
+from notifier.smtp import MailServer, one_each
+from notifier.suppressing import Suppression
 from notifier.writing import Due, Pen
 from shared.logging import logger
 
 _log = logger(__name__)
 
 
-def by_mail(server: MailServer, pen: Pen) -> HandOver:
+def by_mail(server: MailServer, pen: Pen, suppression: Suppression) -> HandOver:
+    """A notice to a suppressed address is refused here. A link somebody asked for is tried: the address may be mended,
+    and a letter that is accepted lifts the suppression."""
+
     async def hand_over(due: Due, may_hand_over: MayHandOver) -> Answer:
         message = written(due, pen)
         if message is None:
             return Answer(Outcome.REFUSED, "address")
-        return await server.send(message, may_hand_over)
+        _sender, reader = one_each(message)
+        bounced = await suppression.find(reader)
+        if bounced is not None and due.rank == rules.NOTICE and due.kind is not rules.Kind.FEEDBACK:
+            return Answer(Outcome.REFUSED, "suppressed")
+        answer = await server.send(message, may_hand_over)
+        await suppression.learn(reader, answer, bounced is not None)
+        return answer
 
     return hand_over
 
@@ -30,14 +40,3 @@ def written(due: Due, pen: Pen) -> EmailMessage | None:
     except NotOneAddress:
         _log.warning("address_unusable", notification_id=due.id, kind=due.kind)
         return None
-
-
-def by_sms(gateway: SmsGateway, pen: Pen) -> HandOver:
-    async def hand_over(due: Due, may_hand_over: MayHandOver) -> Answer:
-        sms = pen.sms(due)
-        seconds = await may_hand_over()
-        if seconds is None:
-            return Answer(Outcome.WITHHELD)
-        return await gateway.send(sms.message_id, sms.to, sms.text, seconds)
-
-    return hand_over

@@ -1,22 +1,29 @@
 """The notifier, wired: doors opened once, delivery loops beside the worker's own."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx2
 
+from notifier import places
 from notifier.api import router
-from notifier.delivering import Dispatch, expire_waiting
+from notifier.delivering import expire_waiting
+from notifier.dispatching import Dispatch
 from notifier.feedback import FeedbackDesk
-from notifier.handing_over import by_mail, by_sms
+from notifier.handing_over import by_mail
 from notifier.notifying import Bells, Desk
+from notifier.pacing import Pace, Quiet
+from notifier.places import Lookout, Place
 from notifier.reactions import HEARD
 from notifier.settings import NotifierSettings
+from notifier.sms_form_gateway import SmsFormGateway
 from notifier.sms_gateway import SmsGateway
+from notifier.sms_providers import Provider, by_sms
 from notifier.sms_texts import texts_of_two_parts
 from notifier.smtp import MailServer
+from notifier.suppressing import Suppression
 from notifier.words import Retailer
 from notifier.writing import Pen
 from shared.keys import PrivateKeys
@@ -34,6 +41,8 @@ class Wired(Desk):
 
     kernel: Kernel
     feedback: FeedbackDesk
+    receipt_secrets: Mapping[str, str]
+    place: Place
     mail: Dispatch
     sms: Dispatch
 
@@ -41,23 +50,62 @@ class Wired(Desk):
 @asynccontextmanager
 async def wire(kernel: Kernel) -> AsyncIterator[Wired]:
     settings: NotifierSettings = kernel.settings
-    keys, bells = kernel.private_keys, Bells()
+    keys, bells, place = kernel.private_keys, Bells(), Place(kernel.database)
     pen = pen_of(settings, keys)
     warn_of_long_sms(pen, settings.code_digits)
+    if settings.smtp_security == "none" and not settings.mail_stays_here:
+        _log.warning("letters_go_unencrypted", smtp_host=settings.smtp_host, mend="NOTIFIER_SMTP_SECURITY=starttls")
+    to_mail = by_mail(mail_server(settings), pen, Suppression(kernel.database, keys))
     async with httpx2.AsyncClient(follow_redirects=False, trust_env=False) as client:
-        gateway = SmsGateway(client, settings.sms_url, settings.sms_token.get_secret_value(), settings.sms_sender)
+        to_sms = by_sms(providers(settings, client), pen)
         yield Wired(
             private_keys=keys,
             bells=bells,
             kernel=kernel,
             feedback=FeedbackDesk(
-                keys, kernel.public_keys, bells, settings.support_address, settings.receipts_per_address_day
+                *(keys, kernel.public_keys, bells, settings.support_address),
+                settings.receipts_per_address_day,
+                settings.feedback_per_client_day,
             ),
+            receipt_secrets=receipt_secrets(settings),
+            place=place,
             mail=Dispatch(
-                "email", kernel.database, bells.email, by_mail(mail_server(settings), pen), settings.smtp_connections
+                "email",
+                kernel.database,
+                place,
+                bells.email,
+                to_mail,
+                settings.smtp_connections,
+                Pace(settings.notices_per_domain_minute),
+                quiet_of(settings),
             ),
-            sms=Dispatch("sms", kernel.database, bells.sms, by_sms(gateway, pen), settings.sms_connections),
+            sms=Dispatch("sms", kernel.database, place, bells.sms, to_sms, settings.sms_connections),
         )
+
+
+def quiet_of(settings: NotifierSettings) -> Quiet | None:
+    if settings.quiet_from is None or settings.quiet_until is None:
+        return None
+    return Quiet(settings.quiet_from, settings.quiet_until, settings.time_zone)
+
+
+def providers(settings: NotifierSettings, client: httpx2.AsyncClient) -> list[Provider]:
+    """In the order of their priority."""
+    token, origin = settings.sms_token.get_secret_value(), settings.sms_receipts_origin
+    urls = {name: f"{origin}/v1/sms-receipts/{name}" if origin else None for name in ("primary", "backup")}
+    gateway = SmsGateway(client, settings.sms_url, token, settings.sms_sender, receipt_url=urls["primary"])
+    found = [Provider("primary", gateway, settings.sms_price_kopecks, settings.sms_per_second)]
+    if settings.sms_backup_url:
+        known = (settings.sms_backup_login, settings.sms_backup_password.get_secret_value())
+        where = (client, settings.sms_backup_url)
+        backup = SmsFormGateway(*where, *known, settings.sms_sender, receipt_url=urls["backup"])
+        found.append(Provider("backup", backup, settings.sms_backup_price_kopecks, settings.sms_backup_per_second))
+    return sorted(found, key=lambda provider: provider.name != settings.sms_first)
+
+
+def receipt_secrets(settings: NotifierSettings) -> dict[str, str]:
+    known = {"primary": settings.sms_receipt_secret, "backup": settings.sms_backup_receipt_secret}
+    return {name: secret.get_secret_value() for name, secret in known.items() if secret is not None}
 
 
 def mail_server(settings: NotifierSettings) -> MailServer:
@@ -100,6 +148,21 @@ async def deliver_sms(wired: Wired, stop: asyncio.Event) -> None:
     await wired.sms.run(stop)
 
 
+async def keep_place(wired: Wired, stop: asyncio.Event) -> None:
+    await wired.place.keep(stop)
+
+
+async def look_out(wired: Wired, stop: asyncio.Event) -> None:
+    """Give back what dead workers had taken up."""
+    lookout = Lookout(wired.kernel.database)
+    while not await any_of(places.LOOK_SECONDS, stop):
+        try:
+            if await lookout.look():
+                wired.bells.ring()
+        except Exception as problem:  # this loop must live; the database comes back
+            _log.warning("places_not_looked_at", cause=type(problem).__name__)
+
+
 async def end_waiting(wired: Wired, stop: asyncio.Event) -> None:
     """End what waits for an address in vain."""
     while not stop.is_set():
@@ -114,6 +177,8 @@ EXPIRED = {
     # A user's list goes back a year; what belongs to no user stays for as long as somebody may ask what became of it.
     "notifications": "ended_at < now() - make_interval(days => CASE WHEN user_id IS NULL THEN 30 ELSE 365 END)",
     "receipt_days": "day < now() - interval '2 days'",
+    "suppressed_addresses": "since < now() - interval '1 year'",
+    "notification_acts": "at < now() - interval '1 year'",
 }
 
 service = Service(
@@ -123,5 +188,5 @@ service = Service(
     routers=(router,),
     heard=HEARD,
     expired=lambda _settings: EXPIRED,
-    loops=(deliver_mail, deliver_sms, end_waiting),
+    loops=(deliver_mail, deliver_sms, keep_place, look_out, end_waiting),
 )

@@ -46,9 +46,12 @@ class Bells:
             session.info["bells"] = True
             sqlalchemy_event.listen(session.sync_session, "after_commit", self._ring, once=True)
 
-    def _ring(self, _session: object) -> None:
+    def ring(self) -> None:
         self.email.set()
         self.sms.set()
+
+    def _ring(self, _session: object) -> None:
+        self.ring()
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,7 @@ async def tell(session: AsyncSession, news: News, bells: Bells) -> UUID | None:
         news = _addressed(news, await contacts.find(session, news.user_id))
         status = Status.QUEUED if news.address else Status.WAITING
     told = {name: getattr(news, name) for name in _COLUMNS}
-    rank = 0 if news.kind in rules.SECURITY else 1
-    made = {"id": uuid7(), "event_id": news.event.id, "rank": rank, "status": status}
+    made = {"id": uuid7(), "event_id": news.event.id, "rank": rules.rank(news.kind), "status": status}
     written: UUID | None = await session.scalar(_WRITE, {**told, **made, "details": json.dumps(news.details)})
     bells.ring_after_commit(session)
     return written

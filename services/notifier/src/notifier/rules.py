@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -49,6 +49,19 @@ SECURITY = frozenset(
 )
 """What carries a code or a token: never sent a second time by itself. Everything else is a notice."""
 
+CAN_WAIT_FOR_MORNING = frozenset({Kind.ACCOUNT_LINKED, Kind.LINK_REFUSED, Kind.ACCOUNT_UNLINKED})
+"""Notices of what their reader did or asked for. The others may be news of a stranger, and are told by night too."""
+
+CODE, LINK, NOTICE = 0, 1, 2
+"""Ranks: smaller ones go first."""
+
+
+def rank(kind: Kind) -> int:
+    if kind in (Kind.REGISTRATION_CODE, Kind.PHONE_CHANGE_CODE):
+        return CODE
+    return LINK if kind in SECURITY else NOTICE
+
+
 EXPIRY_MARGIN = timedelta(seconds=30)
 """Nothing is handed over this close to its `expires_at`: it would be dead when it is read."""
 
@@ -68,6 +81,8 @@ SLOW_DECISION = timedelta(minutes=5)
 """A refusal that came sooner was seen on the page; a letter would only repeat it."""
 
 RECEIPTS_A_DAY = 3
+MESSAGES_A_DAY = 50
+"""Of one client address: an office or a village may stand behind one."""
 
 
 class Outcome(StrEnum):
@@ -86,6 +101,8 @@ class Answer:
 
     outcome: Outcome
     code: str = ""
+    elsewhere: bool = False
+    """Surely not taken, and another provider may be asked at once."""
 
 
 @dataclass(frozen=True)
@@ -97,26 +114,29 @@ class Step:
     reason: Literal["rejected", "expired", "unknown"] | None = None
 
 
-def handings_allowed(kind: Kind, channel: Channel) -> int:
+def handings_allowed(kind: Kind, channel: Channel, repeatable: bool) -> int:
     """How many times a message whose outcome stays unknown may be handed over in all.
 
     A letter cannot be taken back and servers do not know it again: security letters once, notices twice with one
-    Message-ID. An SMS repeated under its `message_id` is the same SMS by the gateway's interface, so it may be asked
-    for again; the reader still gets one.
+    Message-ID. An SMS is asked for again where its provider knows a repeat, and then its reader still gets one.
     """
     if channel == "sms":
-        return 3
+        return 3 if repeatable else 1
     return 1 if kind in SECURITY else 2
 
 
-def next_step(answer: Answer, kind: Kind, channel: Channel, handings: int, tries: int) -> Step:
+def next_step(
+    answer: Answer, kind: Kind, channel: Channel, handings: int, tries: int, repeatable: bool = False
+) -> Step:
     """What an outcome leads to. `handings` counts the times it was handed over, `tries` those it was taken up."""
     match answer.outcome:
         case Outcome.ACCEPTED:
             return Step(Status.SENT)
+        case Outcome.REFUSED | Outcome.TRY_LATER if answer.elsewhere:
+            return Step(Status.QUEUED)
         case Outcome.REFUSED if kind is not Kind.FEEDBACK:  # support's mailbox is ours: it can be mended
             return Step(Status.FAILED, reason="rejected")
-        case Outcome.UNKNOWN if handings >= handings_allowed(kind, channel):
+        case Outcome.UNKNOWN if handings >= handings_allowed(kind, channel, repeatable):
             return Step(Status.UNKNOWN, reason="unknown")
         case _:
             return Step(Status.QUEUED, wait=backoff(tries, channel))
@@ -126,6 +146,26 @@ def backoff(tries: int, channel: Channel) -> timedelta:
     """2, 4, 8 … seconds, at most 5 minutes for letters; SMS codes live for minutes, so they wait 15 s at most."""
     longest = 15 if channel == "sms" else 300
     return timedelta(seconds=min(2 ** min(max(tries, 1), 10), longest))
+
+
+def rest_of_quiet(now: datetime, begins: time, ends: time) -> timedelta:
+    """How long `now`, a moment in the region's zone, is before the end of the quiet hours; zero outside them."""
+    clock = now.time()
+    over_midnight = begins > ends
+    if not (clock >= begins or clock < ends if over_midnight else begins <= clock < ends):
+        return timedelta()
+    end = now.replace(hour=ends.hour, minute=ends.minute, second=0, microsecond=0)
+    if end <= now:
+        end += timedelta(days=1)
+    return end.astimezone(UTC) - now.astimezone(UTC)
+
+
+def hard_bounce(code: str) -> bool:
+    """Whether a refusal, such as `550 5.1.1`, is of the address itself; a full mailbox or a filter is not."""
+    reply, _, enhanced = code.partition(" ")
+    if enhanced:
+        return enhanced.startswith("5.1.") and enhanced not in ("5.1.7", "5.1.8")  # those are of our sender
+    return reply in ("550", "551", "553")
 
 
 def mask_email(address: str) -> str:
@@ -176,13 +216,25 @@ _GSM = frozenset(
 _GSM_DOUBLE = frozenset("\f^{}\\[~]|€")
 
 
+def sms_alphabet(text: str) -> Literal["gsm-7", "ucs-2"]:
+    """GSM 03.38 where every sign is in its alphabet, else UCS-2."""
+    return "gsm-7" if all(sign in _GSM or sign in _GSM_DOUBLE for sign in text) else "ucs-2"
+
+
 def sms_parts(text: str) -> int:
-    """How many SMS the text is billed as: GSM 03.38 where every sign is in its alphabet, else UCS-2."""
-    if all(sign in _GSM or sign in _GSM_DOUBLE for sign in text):
-        units, single, each = sum(2 if sign in _GSM_DOUBLE else 1 for sign in text), 160, 153
+    """How many SMS the text is billed as; a sign of two units is never divided between two of them."""
+    if sms_alphabet(text) == "gsm-7":
+        units, single, each = [2 if sign in _GSM_DOUBLE else 1 for sign in text], 160, 153
     else:
-        units, single, each = len(text.encode("utf-16-be")) // 2, 70, 67
-    return 1 if units <= single else -(-units // each)
+        units, single, each = [len(sign.encode("utf-16-be")) // 2 for sign in text], 70, 67
+    if sum(units) <= single:
+        return 1
+    parts, left = 1, each
+    for unit in units:
+        if unit > left:
+            parts, left = parts + 1, each
+        left -= unit
+    return parts
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

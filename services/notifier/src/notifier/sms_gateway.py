@@ -21,6 +21,9 @@ class SmsGateway:
     try_seconds: float = 5.0
     total_seconds: float = 12.0
     tries: int = 3
+    repeatable: bool = True
+    receipt_url: str | None = None
+    """Where it may tell later what became of the SMS."""
 
     async def send(self, message_id: str, to: str, text: str, seconds: float) -> Answer:
         """Ask for the SMS, at most `seconds` from now. A repeat under the same `message_id` is the same SMS.
@@ -28,6 +31,8 @@ class SmsGateway:
         Unknown where a request went out, no answer said what became of it, and no later one settled it.
         """
         body = {"message_id": message_id, "to": to, "sender": self.sender, "text": text}
+        if self.receipt_url:
+            body["receipt_url"] = self.receipt_url
         tries = _Tries()
         try:
             async with asyncio.timeout(min(seconds, self.total_seconds)):

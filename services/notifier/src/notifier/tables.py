@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, SmallInteger, text
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, SmallInteger, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -26,7 +26,8 @@ class Contacts(SQLModel, table=True):
 class Notification(SQLModel, table=True):
     """One message to one reader, made by one event. Address and secrets rest here only until it ends.
 
-    `due_at` is also the lease: who takes a row up moves it on, so a row whose worker died becomes due again.
+    `due_at` is also the lease: who takes a row up moves it on, so a row whose worker hangs becomes due again; what a
+    dead worker held is found by `held_by` and given back much sooner.
     """
 
     __tablename__ = "notifications"
@@ -38,6 +39,7 @@ class Notification(SQLModel, table=True):
             postgresql_nulls_not_distinct=True,
         ),
         Index("notifications_due", "channel", "rank", "due_at", postgresql_where=text("status = 'queued'")),
+        Index("notifications_held", "held_by", postgresql_where=text("status = 'queued' AND held_by IS NOT NULL")),
         Index("notifications_waiting", "user_id", postgresql_where=text("status = 'waiting'")),
         Index("notifications_of_user", "user_id", "id"),
         Index("notifications_ended", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
@@ -55,7 +57,7 @@ class Notification(SQLModel, table=True):
     locale: str | None = None
     """Known with the contacts, where the event does not say it."""
     rank: int = Field(sa_column=Column(SmallInteger, nullable=False))
-    """0: a code or a link that somebody waits for; 1: a notice."""
+    """0: a code; 1: a link; 2: a notice. Smaller ones go first."""
     status: str
     address: str | None = None
     """Only where the sealed part does not hold it."""
@@ -68,6 +70,8 @@ class Notification(SQLModel, table=True):
     due_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
     tries: int = 0
     handings: int = 0
+    held_by: int | None = None
+    """The place of the worker that has taken it up."""
     ended_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
 
 
@@ -87,6 +91,13 @@ class Attempt(SQLModel, table=True):
     outcome: str | None = None
     code: str | None = None
     """The server's reply code; never its text."""
+    provider: str | None = None
+    """Of an SMS."""
+    repeatable: bool = Field(default=False, sa_column=Column(Boolean, server_default=text("false"), nullable=False))
+    """Whether the provider knows a repeat again, so that it would be the same SMS."""
+    receipt: str | None = None
+    """What the provider told later: `delivered` or `undelivered`."""
+    receipt_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
 
 
 class FeedbackMessage(SQLModel, table=True):
@@ -102,7 +113,8 @@ class FeedbackMessage(SQLModel, table=True):
 
 
 class ReceiptDay(SQLModel, table=True):
-    """How many receipts an address got on one day (UTC); the address is an HMAC, with its key's name before it."""
+    """How many receipts an address got on one day (UTC), or messages came from a client; who, is an HMAC with its key's
+    name before it."""
 
     __tablename__ = "receipt_days"
 
@@ -117,3 +129,28 @@ class ErasedReader(SQLModel, table=True):
     __tablename__ = "erased_readers"
 
     user_id: UUID = Field(primary_key=True)
+
+
+class SuppressedAddress(SQLModel, table=True):
+    """An e-mail address that a server refused for good: notices to it are not tried. Kept as an HMAC."""
+
+    __tablename__ = "suppressed_addresses"
+
+    address: str = Field(primary_key=True)
+    code: str
+    since: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+
+
+class NotificationAct(SQLModel, table=True):
+    """What support did to a notification, who did it and why."""
+
+    __tablename__ = "notification_acts"
+
+    id: UUID = Field(primary_key=True)
+    notification_id: UUID
+    act: str
+    told_as: UUID | None = None
+    """The new notification that tells an ended one again."""
+    by: str
+    reason: str
+    at: datetime | None = Field(default=None, sa_column=timestamp(default=True))

@@ -44,6 +44,7 @@ class Due:
     kind: Kind
     channel: Channel
     locale: str | None
+    rank: int
     address: str | None
     sealed: str | None
     details: dict[str, Any]
@@ -51,10 +52,14 @@ class Due:
     lease: datetime
     tries: int
     handings: int
+    domain: str | None
+    """Of the address a letter goes to."""
     late: bool
     """Its time is up, or nearly."""
     open_attempt: UUID | None
     """A handing over that nobody finished: its worker died."""
+    asked: dict[str, tuple[int, bool, bool]] | None = None
+    """By provider of SMS: how many times it was asked, whether it refused for good, whether an answer is unknown."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,127 @@
+"""Which SMS provider is asked: by priority, past one that is down, never a second while the first may have the SMS."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from prometheus_client import Counter
+
+from notifier import rules
+from notifier.delivering import HandOver, MayHandOver
+from notifier.rules import Answer, Outcome
+from notifier.writing import Due, Pen
+
+handed_over = Counter("kabinet_sms_handed_over_total", "SMS by provider and outcome", ["provider", "outcome"])
+parts = Counter("kabinet_sms_parts_total", "Parts of SMS that a provider took", ["provider", "alphabet"])
+cost = Counter("kabinet_sms_cost_kopecks_total", "What taken SMS cost at the provider's price per part", ["provider"])
+
+FAILURES = 5
+REST_SECONDS = 30.0
+
+
+class SmsDoor(Protocol):
+    """A provider's dialect. `repeatable`: it knows a repeat by its id, so that the same one again is no second SMS."""
+
+    @property
+    def repeatable(self) -> bool: ...
+
+    async def send(self, message_id: str, to: str, text: str, seconds: float) -> Answer: ...
+
+
+@dataclass
+class Breaker:
+    """Opens after so many failures in a row; after its rest one message at a time finds out whether all is well."""
+
+    now: Callable[[], float] = time.monotonic
+    _failures: int = 0
+    _rests_until: float = 0.0
+
+    @property
+    def lets_through(self) -> bool:
+        return self._failures < FAILURES or self.now() >= self._rests_until
+
+    def begin(self) -> None:
+        if self._failures >= FAILURES:
+            self._rests_until = self.now() + REST_SECONDS
+
+    def end(self, answer: Answer) -> None:
+        """A message that is refused is its own fault, not the provider's."""
+        well = answer.outcome in (Outcome.ACCEPTED, Outcome.REFUSED)
+        self._failures = 0 if well else self._failures + 1
+        if self._failures >= FAILURES:
+            self._rests_until = self.now() + REST_SECONDS
+
+
+@dataclass
+class Provider:
+    name: str
+    door: SmsDoor
+    kopecks_a_part: int = 0
+    a_second: int = 0
+    """0: no limit."""
+    breaker: Breaker = field(default_factory=Breaker)
+    now: Callable[[], float] = time.monotonic
+    _next: float = 0.0
+
+    @property
+    def ready(self) -> bool:
+        return self.breaker.lets_through and (not self.a_second or self._next <= self.now() + 1)
+
+    def begin(self) -> None:
+        self.breaker.begin()
+        if self.a_second:
+            self._next = max(self._next, self.now()) + 1 / self.a_second
+
+    def end(self, answer: Answer, text: str) -> None:
+        self.breaker.end(answer)
+        handed_over.labels(self.name, answer.outcome).inc()
+        if answer.outcome is Outcome.ACCEPTED:
+            count = rules.sms_parts(text)
+            parts.labels(self.name, rules.sms_alphabet(text)).inc(count)
+            cost.labels(self.name).inc(count * self.kopecks_a_part)
+
+
+Asked = Mapping[str, tuple[int, bool, bool]]
+
+
+def choose(providers: Sequence[Provider], asked: Asked) -> Provider | None:
+    """Whom to ask; None where nobody may be asked now. `providers` stand in the order of their priority.
+
+    One whose answer is unknown is the only one: it may have the message. Else whoever did not refuse it and was asked
+    the fewest times.
+    """
+    for provider in providers:
+        if asked.get(provider.name, (0, False, False))[2]:
+            return provider if provider.ready else None
+    left = [one for one in providers if not asked.get(one.name, (0, False, False))[1] and one.ready]
+    return min(left, key=lambda one: asked.get(one.name, (0, False, False))[0], default=None)
+
+
+def by_sms(providers: Sequence[Provider], pen: Pen) -> HandOver:
+    async def hand_over(due: Due, may_hand_over: MayHandOver) -> Answer:
+        sms, asked = pen.sms(due), due.asked or {}
+        provider = choose(providers, asked)
+        if provider is None:
+            return Answer(Outcome.TRY_LATER, "no provider")
+        seconds = await may_hand_over(provider=provider.name, repeatable=provider.door.repeatable)
+        if seconds is None:
+            return Answer(Outcome.WITHHELD)
+        provider.begin()
+        answer = await provider.door.send(sms.message_id, sms.to, sms.text, seconds)
+        provider.end(answer, sms.text)
+        return replace(answer, elsewhere=may_go_elsewhere(answer, provider, providers, asked))
+
+    return hand_over
+
+
+def may_go_elsewhere(answer: Answer, last: Provider, providers: Sequence[Provider], asked: Asked) -> bool:
+    """Whether the first surely did not take it, and another can be asked that was asked less often."""
+    if answer.outcome not in (Outcome.REFUSED, Outcome.TRY_LATER) or any(one[2] for one in asked.values()):
+        return False
+    times, _refused, _unknown = asked.get(last.name, (0, False, False))
+    now_asked = {**asked, last.name: (times + 1, answer.outcome is Outcome.REFUSED, False)}
+    following = choose(providers, now_asked)
+    if following is None or following is last:
+        return False
+    return answer.outcome is Outcome.REFUSED or now_asked.get(following.name, (0, False, False))[0] <= times
