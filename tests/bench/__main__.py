@@ -1,23 +1,29 @@
 """`make bench`: speed, as ratios to the bare limits of the same machine; exits 1 where a target is missed."""
 
-import asyncio
 from typing import Annotated
 
 import typer
+import uvloop
 
 from shared import logging
-from tests.bench import events
+from tests.bench import events, importing, linking, people, silence
 from tests.bench.servers import opened
 from tests.bench.table import Table
 
-PARTS = {"events": events.events}
+PARTS = {
+    "events": events.events,
+    "people": people.people,
+    "silence": silence.silence,
+    "importing": importing.importing,
+    "linking": linking.linking,
+}
 
 
 def main(parts: Annotated[list[str] | None, typer.Argument(help=f"of {', '.join(PARTS)}; all without")] = None) -> None:
     """Each part measures ours beside the bare limit, in turns, and prints the medians."""
     if unknown := set(parts or ()) - set(PARTS):
         raise typer.BadParameter(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    raise typer.Exit(0 if asyncio.run(_run(parts or list(PARTS))) else 1)
+    raise typer.Exit(0 if uvloop.run(_run(parts or list(PARTS))) else 1)
 
 
 async def _run(parts: list[str]) -> bool:

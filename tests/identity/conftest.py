@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import pytest
 from joserfc import jwt
+from pydantic import BaseModel
 from uuid_utils.compat import uuid7
 
 from identity import letters
@@ -22,10 +23,12 @@ from shared.contracts.identity import (
     PasswordRecoveryRequested,
     PasswordRecoverySecrets,
 )
+from shared.events import Event
 from shared.keys import PrivateKeys
 from shared.sealed import open_sealed
 from tests.kit import Running
 
+Secrets = TypeVar("Secrets", bound=BaseModel)
 PASSWORD = "синий трамвай едет в депо"
 FORM = {
     "login": "petrova",
@@ -34,6 +37,11 @@ FORM = {
     "email": "petrova@mail.ru",
     "phone": "8 912 345-67-89",
 }
+
+
+def bearer(tokens: dict[str, str]) -> dict[str, str]:
+    """The header of whoever holds the tokens of a sign-in."""
+    return {"Authorization": f"Bearer {tokens['access_token']}"}
 
 
 @dataclass
@@ -113,6 +121,10 @@ class Identity:
 
     async def let_pass(self, table: str, column: str, interval: str) -> None:
         await self.running.rows(f"UPDATE {table} SET {column} = {column} - interval '{interval}' RETURNING 1")
+
+    def opened(self, event: Event, secrets: type[Secrets]) -> Secrets:
+        """What travels sealed with the event, as the notifier reads it."""
+        return open_sealed(event, secrets, self._notifier)
 
     @property
     def _notifier(self) -> PrivateKeys:

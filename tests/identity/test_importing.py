@@ -14,7 +14,8 @@ from sqlalchemy import text
 
 from identity import old_credentials
 from identity.importing import Imported, import_legacy
-from identity.old_hashes import verify
+from identity.old_hashes import Costs, verify
+from identity.settings import IdentitySettings
 from shared.database import Database
 from shared.importing import ImportRefused, TooManyRejects, unhurried
 from shared.keys import CannotDecrypt, PrivateKeys, PublicKeys
@@ -248,3 +249,31 @@ async def test_one_address_on_many_old_logins_is_no_obstacle(importing: Import, 
     await importing([[f"6700000{n}", md5("one"), "family@x.ru", ""] for n in range(5)])
 
     assert {row.email for row in (await known(database)).values()} == {"family@x.ru"}
+
+
+async def test_a_hash_above_the_cost_that_is_set_is_a_bad_row_with_its_reason(
+    importing: Import, database: Database, tmp_path: Path
+) -> None:
+    dear = "$2b$12$abcdefghijklmnopqrstuuK40.UmtDYyMcLS8JlJfMOEhWuR140Aa"
+    rows = [["67000001", dear, "", ""], ["67000002", md5("one"), "", ""]]
+
+    await importing(rows, costs=Costs(bcrypt_cost=11), accept_rejects=True)
+
+    assert list(await known(database)) == ["67000002"]
+    reason = "the password hash is too costly: bcrypt's cost 12 is above 11"
+    assert reason in (tmp_path / "legacy_users.csv.rejected.csv").read_text()
+
+
+def test_every_scheme_has_a_setting_for_what_it_may_cost() -> None:
+    names = {f"legacy_{name}" for name in Costs.__dataclass_fields__}
+
+    defaults = {name: IdentitySettings.model_fields[name].default for name in names}
+
+    assert Costs(**{name.removeprefix("legacy_"): value for name, value in defaults.items()}) == Costs()
+
+
+def test_marks_made_in_bulk_are_the_marks(private_keys: PrivateKeys) -> None:
+    made = old_credentials.marker(private_keys)("67123456")
+
+    assert made == old_credentials.marks(private_keys, "67123456")
+    assert old_credentials.mark(private_keys, "67123456") == made[0]

@@ -2,11 +2,14 @@
 
 import base64
 import hashlib
+import re
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from identity.old_hashes import MAX_PASSWORD_BYTES, OldHash, TooCostly, UnknownHash, parse, verify
+from identity.old_hashes import MAX_PASSWORD_BYTES, Costs, OldHash, TooCostly, UnknownHash, parse, verify
 
 SUMMER = "Лето2015"
 
@@ -100,6 +103,9 @@ def test_hash_made_elsewhere_knows_its_password_and_no_other(password: str, text
 
 SUMMER_HASHES = [
     "$2b$06$abcdefghijklmnopqrstuuK40.UmtDYyMcLS8JlJfMOEhWuR140Aa",  # libcrypt, UTF-8
+    "$2x$05$abcdefghijklmnopqrstuujq7.A3i3t8f4xsw5wwitQth1BtO8bBW",  # libcrypt, UTF-8
+    "$2x$05$abcdefghijklmnopqrstuu/p3Ef24tCFpnRS7kV4omC6D5Nzgz8mq",  # libcrypt, cp1251
+    "$2b$05$abcdefghijklmnopqrstuu82xxB33REcTTpe5mlp8DsdI8iejog4C",  # libcrypt, cp1251
     "$1$abcdefgh$2ZCh29w.ZaNa0362FjbqX1",  # openssl, UTF-8
     "$1$abcdefgh$71lBIfpzcBdJnv3geBO1B/",  # openssl, cp1251
     "$apr1$abcdefgh$ghJzC4ymERwP.D5uHoOCQ0",  # openssl, UTF-8
@@ -156,6 +162,12 @@ def test_no_password_breaks_a_verification_or_holds_it_up(password: str, text: s
 
     assert not verify(parse(text), password)
     assert time.process_time() - began < 2
+
+
+def test_a_faulty_librarys_hash_is_no_hash_of_the_mended_one() -> None:
+    faulty = "$2x$05$abcdefghijklmnopqrstuu/p3Ef24tCFpnRS7kV4omC6D5Nzgz8mq"
+
+    assert not verify(parse(faulty.replace("$2x$", "$2y$")), SUMMER)
 
 
 def test_a_nul_cuts_nothing_off() -> None:
@@ -220,11 +232,56 @@ def test_what_is_no_known_hash_is_refused_without_repeating_it(text: str) -> Non
 )
 def test_a_cost_that_one_login_must_not_burn_is_refused(text: str) -> None:
     with pytest.raises(TooCostly, match="too costly"):
-        parse(text)
+        parse(text, Costs())
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("$2b$06$abcdefghijklmnopqrstuuK40.UmtDYyMcLS8JlJfMOEhWuR140Aa", Costs(bcrypt_cost=5)),
+        ("$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8", Costs(argon2_kib=255)),
+        ("$1$abcdefgh$2ZCh29w.ZaNa0362FjbqX1", Costs(crypt_rounds=999)),
+        ("$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", Costs(phpass_log2_rounds=10)),
+        ("pbkdf2_sha1$4096$salt$" + b64(bytes(20)), Costs(pbkdf2_iterations=4095)),
+        # Two blocks of SHA-1 are twice the work.
+        ("pbkdf2_sha1$4096$salt$" + b64(bytes(40)), Costs(pbkdf2_iterations=4096)),
+    ],
+)
+def test_each_scheme_has_a_limit_of_its_own_which_leaves_the_other_schemes_alone(text: str, most: Costs) -> None:
+    with pytest.raises(TooCostly):
+        parse(text, most)
+
+    assert parse("5f4dcc3b5aa765d61d8327deb882cf99", most).kind == "md5"
+
+
+def test_what_was_imported_is_verified_whatever_may_be_imported_now() -> None:
+    assert parse("$2b$15$abcdefghijklmnopqrstuuK40.UmtDYyMcLS8JlJfMOEhWuR140Aa").kind == "bcrypt:15"
 
 
 def test_the_kind_tells_the_scheme_and_its_cost() -> None:
     kinds = {parse(text).kind for _, text, _ in VECTORS}
 
     assert {"bcrypt:6", "argon2i:256,2,1", "md5-crypt:1000", "sha512-crypt:5000", "sha512-crypt:10000"} <= kinds
-    assert {"phpass:2048", "ssha", "md5", "sha1", "sha1$", "django:sha256,80000", "aspnet:sha1,1000"} <= kinds
+    assert {"phpass:2048", "ssha", "md5", "sha1", "sha1$", "django:sha256,80000,32", "aspnet:sha1,1000,32"} <= kinds
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"\$1\$[./0-9A-Za-z]{0,8}\$[./0-9A-Za-z]{22}",
+        r"\$apr1\$[./0-9A-Za-z]{0,8}\$[./0-9A-Za-z]{22}",
+        r"\$5\$(rounds=1[0-9]{3}\$)?[./0-9A-Za-z]{0,16}\$[./0-9A-Za-z]{43}",
+        r"\$6\$(rounds=1[0-9]{3}\$)?[./0-9A-Za-z]{0,16}\$[./0-9A-Za-z]{86}",
+        r"\$[PH]\$[5-7][./0-9A-Za-z]{30}",
+        r"\$2[abxy]\$04\$[./0-9A-Za-z]{53}",
+    ],
+)
+def test_whatever_is_taken_at_import_can_be_verified_at_a_sign_in(pattern: str) -> None:
+    """The import reads the form alone; a hash that only looks like one must not fail when its owner comes."""
+
+    @given(st.from_regex(re.compile(pattern), fullmatch=True))
+    @settings(max_examples=20, deadline=None)
+    def taken(text: str) -> None:
+        assert not verify(parse(text, Costs()), "password")
+
+    taken()

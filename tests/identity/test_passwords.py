@@ -128,3 +128,28 @@ def test_hostile_text_does_not_hold_the_judge_up() -> None:
 
 def test_a_strong_tail_makes_up_for_a_weak_beginning() -> None:
     assert score("a" * 40 + "vkJ2 четыре рыжих ежа 83kd", ()) >= 2
+
+
+async def test_the_retailers_name_makes_no_password_in_either_alphabet() -> None:
+    passwords = Passwords(at_once=1, retailer_names=("Энергосбыт", "Energosbyt"))
+
+    told = [await passwords.is_weak(one, ()) for one in ("Энергосбыт", "energosbyt2", "энергосбыт1")]
+    passwords.close()
+
+    assert told == [True, True, True]
+
+
+async def test_a_password_is_taken_as_typed_and_never_normalised(passwords: Passwords) -> None:
+    composed, decomposed, wide = "четыре рыжих йода", "четыре рыжих и\u0306ода", "ｃorrect horse battery"
+    stored = await passwords.hash_password(composed)
+
+    assert await passwords.verify_password(composed, stored)
+    assert not await passwords.verify_password(decomposed, stored)
+    assert not await passwords.verify_password(wide, await passwords.hash_password("correct horse battery"))
+
+
+@pytest.mark.parametrize(("length", "fits"), [(7, False), (8, True), (128, True)])
+async def test_characters_are_counted_and_not_bytes(passwords: Passwords, length: int, fits: bool) -> None:
+    password = ("жук№😀ёлка🐘снег" * 10)[:length]
+
+    assert await passwords.is_weak(password, ()) is not fits

@@ -129,3 +129,27 @@ async def test_who_asked_is_forgotten_once_it_is_decided(identity: Identity) -> 
     await identity.decide()
 
     assert await identity.running.rows("SELECT 1 FROM letter_requests WHERE encrypted_subject IS NOT NULL") == []
+
+
+async def test_at_most_ten_letters_go_to_one_address(identity: Identity) -> None:
+    await identity.running.rows(
+        "INSERT INTO users (id, login, login_key, status, password_hash, password_weak, email, email_confirmed_at,"
+        " locale, origin) SELECT gen_random_uuid(), 'u' || n, 'u' || n, 'active', '', false, 'family@mail.ru', now(),"
+        " 'ru', 'registered' FROM generate_series(1, 12) AS n RETURNING 1"
+    )
+
+    await identity.recover("Family@mail.ru")
+
+    letters = await identity.recoveries()
+    assert len({letter.login for letter in letters}) == len(letters) == 10
+
+
+async def test_address_that_was_never_confirmed_gets_no_recovery(identity: Identity, tmp_path: Path) -> None:
+    await identity.import_old(tmp_path, ("67123456", hashlib.md5(b"qwerty77").hexdigest(), "", ""))
+    ticket = problem(await identity.sign_in("67123456", "qwerty77"))["ticket"]
+    await identity.client.post("/v1/legacy-sessions", json={"ticket": ticket, "email": "typed@mail.ru"})
+
+    await identity.recover("67123456")
+    await identity.recover("typed@mail.ru")
+
+    assert await identity.recoveries() == []

@@ -194,3 +194,41 @@ async def test_consent_is_asked_for_where_a_document_is_set(open_service: Callab
 
     assert field_codes(without) == {"consents": "consent-required"}
     assert given.status_code == 201
+
+
+async def test_registration_gets_five_letters_a_day(identity: Identity) -> None:
+    registration = (await identity.register()).json()["id"]
+    answers = []
+    for _ in range(5):
+        await identity.let_pass("letter_requests", "created_at", "61 seconds")
+        answers.append(await identity.client.post(f"/v1/registrations/{registration}/letters"))
+        await identity.decide()
+
+    assert [answer.status_code for answer in answers] == [202] * 4 + [429]
+    assert len(await identity.confirmations()) == 5
+
+
+async def test_dead_registration_is_not_confirmed_by_a_late_letter(identity: Identity) -> None:
+    registration = (await identity.register()).json()["id"]
+    await identity.let_pass("users", "created_at", "73 hours")
+    await identity.let_pass("letter_requests", "created_at", "73 hours")
+    await identity.client.post(f"/v1/registrations/{registration}/letters")
+    await identity.decide()
+
+    assert problem(await identity.confirm((await identity.confirmations())[-1].token))["code"] == "link-not-valid"
+    assert problem(await identity.sign_in())["code"] == "invalid-credentials"
+    assert await identity.running.said(UserRegistered) == []
+
+
+async def test_hundred_identical_registrations_at_once_are_one(identity: Identity) -> None:
+    key, proof = {"Idempotency-Key": "0123456789abcdef"}, identity.phone_proof()
+
+    answers = await asyncio.gather(*(identity.register(headers=key, phone_proof=proof) for _ in range(100)))
+    again = await identity.register(headers=key, phone_proof=proof)
+
+    made = {answer.json()["id"] for answer in (*answers, again) if answer.status_code == 201}
+    assert again.status_code == 201
+    # Who came while the first was running: in flight, or, past its proof's ten tries, refused.
+    assert {answer.status_code for answer in answers} <= {201, 409, 422, 503}
+    assert await identity.running.rows("SELECT CAST(id AS text) FROM users") == [(one,) for one in made]
+    assert len(await identity.running.said(EmailConfirmationRequested)) == 1

@@ -241,3 +241,19 @@ async def test_public_keys_are_served_for_the_gateway(identity: Identity) -> Non
     keys = (await identity.client.get("/.well-known/jwks.json")).json()["keys"]
 
     assert [(key["kty"], key["crv"], "d" in key) for key in keys] == [("OKP", "Ed25519", False)]
+
+
+async def test_twenty_parallel_first_logins_make_one_user(
+    open_service: Callable[..., Awaitable[Running]], tmp_path: Path
+) -> None:
+    unhurried = {"guesses_per_login": 20, "guesses_per_address_minute": 1000, "request_seconds": 120}
+    identity = Identity(await open_service(service, **unhurried))
+    await identity.import_old(tmp_path, (NUMBER, OLD_HASH, "old@mail.ru", ""))
+
+    answers = await asyncio.gather(*(identity.sign_in(NUMBER, OLD) for _ in range(20)))
+
+    assert [answer.status_code for answer in answers] == [201] * 20
+    assert len(await identity.running.said(UserRegistered)) == 1
+    assert len(await identity.running.said(LegacyUserMigrated)) == 1
+    assert len(await identity.running.rows("SELECT 1 FROM users")) == 1
+    assert await identity.running.rows("SELECT waiting, moved FROM old_hash_kinds") == [(0, 1)]

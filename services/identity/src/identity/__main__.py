@@ -1,4 +1,4 @@
-"""The program `identity`: the kernel's commands and `import-legacy`."""
+"""The program `identity`: the kernel's commands and `import-legacy`, `reencrypt-legacy`."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,11 +9,30 @@ from rich.console import Console
 
 from identity.importing import Imported, import_legacy
 from identity.main import service
+from identity.reencrypting import reencrypt
+from identity.restating import restate
+from identity.users_program import erasures, users
+from shared.acts import out, progress
 from shared.importing import count, exit_codes, unhurried
 from shared.program import act, program
 from shared.service import Kernel
 
 app = program(service, "Logins, passwords and sessions, and the people who come over from the old portal.")
+
+app.add_typer(users, name="users")
+app.add_typer(erasures, name="erasures")
+
+
+@app.command(name="restate")
+def restate_() -> None:
+    """State every user as they are now, for a reader that starts or was restored; nothing is sent because of it."""
+
+    async def do(kernel: Kernel, _wired: Any) -> None:
+        with progress("users") as moved:
+            count = await restate(kernel.database, moved)
+        out.print(f"stated: {count}")
+
+    act(service, do)
 
 
 @app.command(name="import-legacy")
@@ -33,6 +52,7 @@ def import_legacy_(
             file,
             digits=kernel.settings.account_number_digits,
             countries=kernel.settings.countries,
+            costs=kernel.settings.legacy_costs,
             as_of=(as_of or datetime.now(UTC)).date(),
             accept_rejects=accept_rejects,
         )
@@ -45,6 +65,18 @@ def import_legacy_(
             bad, notes = count(done.file.bad, "bad row"), count(done.file.noted, "note")
             told.append(f"{bad} and {notes} in {done.file.rejects}")
         Console().print(f"{file.name}: {', '.join(told)}", highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command(name="reencrypt-legacy")
+def reencrypt_legacy_() -> None:
+    """Encrypt the old portal's hashes anew under the newest `legacy` key; then an older key may leave the file."""
+
+    async def renew(kernel: Kernel, _wired: Any) -> int:
+        with progress("old hashes") as moved:
+            return await reencrypt(kernel.database, kernel.private_keys, moved)
+
+    renewed = act(service, renew, unhurried)
+    out.print(f"{renewed:,} of the old hashes encrypted anew")
 
 
 def run() -> None:

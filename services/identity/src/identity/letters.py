@@ -1,6 +1,8 @@
 """Letters: confirmation and recovery. Who asks gets one answer whoever exists; the worker looks up and decides."""
 
 import asyncio
+from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import text
@@ -27,30 +29,63 @@ from shared.stopping import any_of
 
 LOOK_SECONDS = 0.5
 BY_ADDRESS_MOST = 10
+ConfirmationPurpose = Literal["registration", "migration", "email_change"]
 _log = logger(__name__)
 
 
-async def confirm_email(session: AsyncSession, user: User, purpose: str, wired: Wired) -> None:
-    """The letter with the link that confirms the user's address, unless the address got its letters for today."""
-    assert user.email is not None
-    if await _over_budget(session, "address", user.email.lower(), wired):
+@dataclass(frozen=True)
+class Reader:
+    """Whom a recovery letter reaches: a user, or somebody of the old portal who has not moved yet."""
+
+    id: UUID
+    login: str
+    email: str
+    locale: str
+
+
+async def confirm_email(
+    session: AsyncSession, user: User, address: str, purpose: ConfirmationPurpose, wired: Wired
+) -> None:
+    """The letter with the link that confirms the address, counted for its user; the caller holds the user's row."""
+    await _count(session, "registration", str(user.id), wired)
+    await _confirmation_letter(session, user, address, purpose, wired)
+
+
+async def _confirmation_letter(
+    session: AsyncSession, user: User, address: str, purpose: ConfirmationPurpose, wired: Wired
+) -> None:
+    """Unless the address got its letters for today: nobody can have it flooded."""
+    if await _over_budget(session, "address", address.lower(), wired):
         _log.info("confirmation_letter_withheld", user_id=str(user.id))
         return
-    await _count(session, "address", user.email.lower(), wired)
-    await _count(session, "registration", str(user.id), wired)
+    await _count(session, "address", address.lower(), wired)
     token, expires_at = await tokens.make(
-        session, purpose, user.id, wired.settings.confirmation_hours * 60, wired, user.email
+        session, purpose, user.id, wired.settings.confirmation_hours * 60, wired, address
     )
     secrets = EmailConfirmationSecrets(
-        email=user.email, login=user.login, token=token, other_logins=await _other_logins(session, user)
+        email=address, login=user.login, token=token, other_logins=await _other_logins(session, user.id, address)
     )
     event = EmailConfirmationRequested(
-        user_id=user.id,
-        purpose="migration" if purpose == "migration" else "registration",
-        expires_at=expires_at,
-        locale=as_locale(user.locale),
+        user_id=user.id, purpose=purpose, expires_at=expires_at, locale=as_locale(user.locale)
     )
     publish(session, event, sealed=secrets)
+
+
+async def confirm_pending_again(session: AsyncSession, user: User, wired: Wired) -> None:
+    """The letter again for the address that waits; raises `NothingToConfirm`, or `TooManyLetters` and for how long."""
+    address = user.pending_email or (user.email if user.email_confirmed_at is None else None)
+    if address is None:
+        raise rules.NothingToConfirm
+    if wait := await _wait(session, "registration", str(user.id), wired):
+        raise rules.TooManyLetters(retry_after=wait)
+    await confirm_email(session, user, address, "email_change" if user.pending_email else "migration", wired)
+
+
+async def refuse_beyond_budget(session: AsyncSession, user_id: UUID, wired: Wired) -> None:
+    """Raise `TooManyLetters` where the user has caused today's letters already; a minute's wait is not asked for."""
+    ages = await _ages(session, "registration", str(user_id), wired)
+    if wait := seconds_until_next(ages, 0, wired.settings.letters_per_day):
+        raise rules.TooManyLetters(retry_after=wait)
 
 
 async def ask_confirmation_again(session: AsyncSession, registration_id: UUID, wired: Wired) -> None:
@@ -103,57 +138,68 @@ async def decide_next(wired: Wired) -> bool:
         )
         subject = wired.keys.decrypt("hmac", row.encrypted_subject, str(row.id)).decode()
         if row.purpose == "registration":
-            user = await session.get(User, UUID(subject))
-            if user is not None and user.email is not None and user.email_confirmed_at is None:
-                purpose = "registration" if user.status == "awaiting_email" else "migration"
-                await confirm_email(session, user, purpose, wired)
+            await _confirm_again(session, UUID(subject), wired)
         else:
             await _recover(session, subject, wired)
         return True
 
 
+async def _confirm_again(session: AsyncSession, user_id: UUID, wired: Wired) -> None:
+    user = await session.get(User, user_id, with_for_update=True)
+    if user is not None and user.email is not None and user.email_confirmed_at is None:
+        purpose: ConfirmationPurpose = "registration" if user.status == "awaiting_email" else "migration"
+        await _confirmation_letter(session, user, user.email, purpose, wired)
+
+
 async def _recover(session: AsyncSession, login_or_email: str, wired: Wired) -> None:
     """One letter per user, by login or by address; somebody unconfirmed gets the confirmation again."""
     email = canonical_email(login_or_email) if "@" in login_or_email else None
-    key = rules.login_key(login_or_email.strip())
-    statement = text(
-        "SELECT id, login, email, locale, status, email_confirmed_at IS NOT NULL AS reachable FROM users"
-        " WHERE email IS NOT NULL AND (login_key = :key OR lower(email) = lower(:email))"
-        " UNION ALL SELECT id, account_number, email, 'ru', 'legacy', true FROM legacy_users"
-        " WHERE email IS NOT NULL AND (account_number = :key OR lower(email) = lower(:email))"
-        f" LIMIT {BY_ADDRESS_MOST}"
+    values = {"key": rules.login_key(login_or_email.strip()), "email": email, "most": BY_ADDRESS_MOST}
+    # All rows are locked before the first letter is counted: whoever holds one of them may be about to count, too.
+    here = text(
+        "SELECT id FROM users WHERE email IS NOT NULL AND (login_key = :key OR lower(email) = lower(:email))"
+        " ORDER BY id LIMIT :most FOR UPDATE"
     )
-    for row in (await session.execute(statement, {"key": key, "email": email})).all():
-        if row.status == "awaiting_email":
-            user = await session.get(User, row.id)
-            assert user is not None
-            await confirm_email(session, user, "registration", wired)
-        elif row.reachable and row.status != "blocked":
-            await _recovery_letter(session, row.id, row.login, row.email, row.locale, wired)
+    found = list((await session.execute(here, values)).scalars())
+    in_old_portal = text(
+        "SELECT id, account_number, email FROM legacy_users"
+        " WHERE email IS NOT NULL AND (account_number = :key OR lower(email) = lower(:email))"
+        " ORDER BY id LIMIT :most FOR UPDATE"
+    )
+    old = (await session.execute(in_old_portal, values | {"most": BY_ADDRESS_MOST - len(found)})).all()
+    for user_id in found:
+        user = await session.get_one(User, user_id)
+        if user.status == "awaiting_email" and user.email is not None:
+            await confirm_email(session, user, user.email, "registration", wired)
+        elif user.status == "active" and user.email is not None and user.email_confirmed_at is not None:
+            await _recover_one(session, Reader(user.id, user.login, user.email, user.locale), wired)
+    for row in old:
+        await _recover_one(session, Reader(row.id, row.account_number, row.email, "ru"), wired)
 
 
-async def _recovery_letter(
-    session: AsyncSession, user_id: UUID, login: str, email: str, locale: str, wired: Wired
-) -> None:
-    await session.execute(text("SELECT FROM users WHERE id = :id FOR UPDATE"), {"id": user_id})
+async def _recover_one(session: AsyncSession, reader: Reader, wired: Wired) -> None:
     sent = text(
         "SELECT count(*) FROM one_time_tokens WHERE user_id = :id AND purpose = 'recovery'"
         " AND created_at > now() - interval '1 hour'"
     )
-    if (await session.scalar(sent, {"id": user_id}) or 0) >= wired.settings.recovery_letters_per_hour:
-        return
-    token, expires_at = await tokens.make(session, "recovery", user_id, wired.settings.recovery_minutes, wired)
-    event = PasswordRecoveryRequested(user_id=user_id, expires_at=expires_at, locale=as_locale(locale))
-    publish(session, event, sealed=PasswordRecoverySecrets(email=email, login=login, token=token))
+    if (await session.scalar(sent, {"id": reader.id}) or 0) < wired.settings.recovery_letters_per_hour:
+        await recovery_letter(session, reader, wired)
 
 
-async def _other_logins(session: AsyncSession, user: User) -> list[str]:
+async def recovery_letter(session: AsyncSession, reader: Reader, wired: Wired) -> None:
+    """The letter with the link that sets a new password; the caller holds the reader's row and has counted."""
+    token, expires_at = await tokens.make(session, "recovery", reader.id, wired.settings.recovery_minutes, wired)
+    event = PasswordRecoveryRequested(user_id=reader.id, expires_at=expires_at, locale=as_locale(reader.locale))
+    publish(session, event, sealed=PasswordRecoverySecrets(email=reader.email, login=reader.login, token=token))
+
+
+async def _other_logins(session: AsyncSession, user_id: UUID, address: str) -> list[str]:
     """Who has the same address, confirmed: told only inside the letter to that address."""
     statement = text(
         "SELECT login FROM users WHERE lower(email) = lower(:email) AND id <> :id AND email_confirmed_at IS NOT NULL"
         f" ORDER BY created_at LIMIT {BY_ADDRESS_MOST}"
     )
-    return list((await session.execute(statement, {"email": user.email, "id": user.id})).scalars())
+    return list((await session.execute(statement, {"email": address, "id": user_id})).scalars())
 
 
 async def _store(session: AsyncSession, purpose: str, subject: str, wired: Wired) -> None:

@@ -15,7 +15,7 @@ from shared.service import Kernel, Service
 @asynccontextmanager
 async def wire(kernel: Kernel) -> AsyncIterator[Wired]:
     settings: IdentitySettings = kernel.settings
-    passwords = Passwords(settings.hashes_at_once)
+    passwords = Passwords(settings.hashes_at_once, retailer_names=settings.retailer_names)
     try:
         yield Wired(settings, kernel.database, kernel.private_keys, kernel.public_keys, passwords)
     finally:
@@ -32,10 +32,19 @@ service = Service(
     expired=lambda settings: {
         "users": f"status = 'awaiting_email' AND created_at < now() - interval '{settings.registration_hours} hours'",
         "phone_proofs": "expires_at < now() - interval '1 day'",
-        "one_time_tokens": "created_at < now() - interval '7 days'",
+        # The address beside a link goes with it; recovery letters are counted over the last hour.
+        "one_time_tokens": "expires_at < now() - interval '1 day'",
         "letter_requests": "created_at < now() - interval '2 days'",
         "guesses": "guessed_at < now() - interval '1 day'",
-        "sessions": "ended_at < now() - interval '1 day' OR created_at < now() - interval '91 days'",
+        "guess_counters": "last_at < now() - interval '1 day'"
+        f" AND (in_a_row = 0 OR last_at < now() - interval '{settings.guesses_in_a_row_days} days')",
+        "sessions": "ended_at < now() - interval '1 day'"
+        f" OR last_seen_at < now() - interval '{settings.session_idle_days} days'"
+        f" OR created_at < now() - interval '{settings.session_absolute_days} days'",
+        "history_entries": f"kind = 'signed_in' AND at < now() - interval '{settings.sign_ins_kept_days} days'",
+        "erasures": "completed_at < now() - interval '365 days'",
+        "erasure_receipts": "received_at < now() - interval '365 days'"
+        " AND NOT EXISTS (SELECT FROM erasures WHERE erasures.user_id = erasure_receipts.user_id)",
         "devices": "seen_at < now() - interval '365 days'",
     },
 )

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from identity import old_credentials
+from identity import history, old_credentials
 from identity.tables import User
 from identity.wired import Wired
 from shared import context
@@ -20,13 +20,12 @@ async def move(session: AsyncSession, legacy_id: UUID, password_hash: str, weak:
     the old portal knew counts as confirmed: its letters went there.
     """
     statement = text(
-        "DELETE FROM legacy_users WHERE id = :id RETURNING account_number, email, phone, credentials_as_of"
+        "DELETE FROM legacy_users WHERE id = :id RETURNING account_number, hash_kind, email, phone, credentials_as_of"
     )
     old = (await session.execute(statement, {"id": legacy_id})).first()
     if old is None:
         return None
-    mark = text("INSERT INTO legacy_marks (number_hmac) VALUES (:mark) ON CONFLICT DO NOTHING")
-    await session.execute(mark, {"mark": old_credentials.mark(wired.keys, old.account_number)})
+    await close(session, old.account_number, old.hash_kind, wired)
     locale = context.locale.get()
     user = User(
         id=legacy_id,
@@ -43,6 +42,7 @@ async def move(session: AsyncSession, legacy_id: UUID, password_hash: str, weak:
     )
     session.add(user)
     await session.flush()
+    history.record(session, user.id, "migrated", account_number=user.login)
     contacts = RegisteredContacts(login=user.login, email=user.email, phone=user.phone)
     publish(session, UserRegistered(user_id=user.id, origin="migrated", locale=locale), sealed=contacts)
     publish(
@@ -50,3 +50,12 @@ async def move(session: AsyncSession, legacy_id: UUID, password_hash: str, weak:
         LegacyUserMigrated(user_id=user.id, account_number=old.account_number, credentials_as_of=old.credentials_as_of),
     )
     return user
+
+
+async def close(session: AsyncSession, account_number: str, hash_kind: str, wired: Wired) -> None:
+    """The old credential, whose row is gone, opens nothing any more, whatever is imported later."""
+    mark = text("INSERT INTO legacy_marks (number_hmac) VALUES (:mark) ON CONFLICT DO NOTHING")
+    await session.execute(mark, {"mark": old_credentials.mark(wired.keys, account_number)})
+    # What unknown logins are drawn from (`credentials`). The row is locked until the commit, which is near.
+    moved = text("UPDATE old_hash_kinds SET waiting = greatest(waiting - 1, 0), moved = moved + 1 WHERE kind = :kind")
+    await session.execute(moved, {"kind": hash_kind})

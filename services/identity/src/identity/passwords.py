@@ -4,8 +4,9 @@ import asyncio
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from pwdlib import PasswordHash
@@ -13,6 +14,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from zxcvbn import zxcvbn
 
 from identity import old_hashes
+from identity.breached import breached
 from identity.old_hashes import OldHash
 from shared.languages import _
 from shared.refusals import Refusal
@@ -25,6 +27,7 @@ SHORTEST = 8
 LONGEST = 128
 LEAST_SCORE = 2
 """Of zxcvbn's 0 to 4: beyond a million guesses, more than the limits on guesses let through in years."""
+_TURNS_PER_HASH = 3
 # zxcvbn's time grows with the square and worse: hostile text of 24 characters takes 0.1 s, of 100 takes 4 s.
 _JUDGED_AT_ONCE = 24
 _KEYS = str.maketrans("ёйцукенгшщзхъфывапролджэячсмитьбю", "`qwertyuiop[]asdfghjkl;'zxcvbnm,.")
@@ -34,7 +37,7 @@ Result = TypeVar("Result")
 
 
 class PasswordTooWeak(Refusal):
-    """Under 8 characters, or among the first that anyone would guess."""
+    """Under 8 characters, among the first that anyone would guess, or known from a breach."""
 
     code = "password-too-weak"
     detail = _("This password is too easy to guess. Take 8 characters or more; a phrase of several words works well.")
@@ -51,17 +54,32 @@ class Passwords:
     """Argon2id and the old portal's hashes, each in a thread, `at_once` of them at a time (none: one per core).
 
     What comes on top waits for its turn; a caller who gives up while waiting takes its work out of the queue.
+    `retailer_names` are words that nobody's password may live on.
     """
 
-    def __init__(self, at_once: int | None = None, least_score: int = LEAST_SCORE) -> None:
-        self._threads = ThreadPoolExecutor(at_once or os.cpu_count() or 1, thread_name_prefix="password")
+    def __init__(
+        self, at_once: int | None = None, least_score: int = LEAST_SCORE, retailer_names: Iterable[str] = ()
+    ) -> None:
+        threads = at_once or os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="password")
+        self._turns = asyncio.Semaphore(threads * _TURNS_PER_HASH)
         self._least_score = least_score
+        self._everybodys_words = tuple(retailer_names)
         self._argon2 = Argon2Hasher(ARGON2_PASSES, ARGON2_KIB, ARGON2_LANES)
         self._hasher = PasswordHash((self._argon2,))
         self._nobody = self._hasher.hash(secrets.token_bytes(32))
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Held through a whole sign-in: a queue of them must not take the connections that everybody else needs.
+
+        Whoever waits has not been counted as a guess yet, and costs nothing but memory.
+        """
+        async with self._turns:
+            yield
 
     async def hash_password(self, password: str) -> str:
         return await self._in_thread(self._hasher.hash, _bytes(password))
@@ -88,9 +106,11 @@ class Passwords:
             raise PasswordTooWeak
 
     async def is_weak(self, password: str, own_words: Iterable[str]) -> bool:
-        if len(password) < SHORTEST:
+        """Whether it should not be chosen today; never asked of a password that opens a door."""
+        if len(password) < SHORTEST or password in breached():
             return True
-        return await self._in_thread(score, password[:LONGEST], tuple(own_words)) < self._least_score
+        words = (*own_words, *self._everybodys_words)
+        return await self._in_thread(score, password[:LONGEST], words) < self._least_score
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from identity import guessing, moving, rules, sessions, tokens
+from identity import guessing, history, moving, rules, sessions, tokens
 from identity.tables import User
 from identity.wired import Wired
 from shared.contracts.identity import PasswordChanged
@@ -33,6 +33,8 @@ async def reset(session: AsyncSession, token: str, password_hash: str, wired: Wi
     if user is None:
         raise rules.LinkNotValid
     user.password_hash, user.password_weak = password_hash, False
+    user.pending_email = None  # whoever asked for it may be whom the new password shuts out
+    history.record(session, user.id, "password_reset")
     await sessions.end(session, user.id, None, "password_reset")
     await tokens.kill(session, user.id)
     await guessing.forget(session, user.login_key, wired)

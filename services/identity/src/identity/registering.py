@@ -1,7 +1,6 @@
-"""Registering: a row that awaits its e-mail, and the confirmation that makes it a user."""
+"""Registering: a row that awaits the confirmation of its e-mail."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -16,9 +15,6 @@ from identity.tables import User
 from identity.wired import Wired
 from shared.contacts import canonical_email, canonical_phone
 from shared.context import Locale
-from shared.contracts.identity import ChangedContacts, ContactChanged, RegisteredContacts, UserRegistered
-from shared.languages import as_locale
-from shared.outbox import publish
 from shared.refusals import InvalidFields, Refusal
 
 
@@ -103,39 +99,20 @@ async def register(session: AsyncSession, form: Form, proof: Proof, password_has
         consents=form.consents,
     )
     await _insert_or_taken(session, user)
-    await letters.confirm_email(session, user, "registration", wired)
+    await letters.confirm_email(session, user, form.email, "registration", wired)
     return user
 
 
-async def confirm(session: AsyncSession, token: str, wired: Wired) -> tuple[UUID, str]:
-    """The address is its owner's: the registration becomes a user, or a migrated user gets a confirmed address."""
-    used = await tokens.use(session, token, ("registration", "migration"), wired)
-    user = None if used is None else await session.get(User, used.user_id, with_for_update=True)
-    if used is None or user is None or user.email != used.email:
-        raise rules.LinkNotValid
-    statement = text(
-        "UPDATE users SET email_confirmed_at = now(), email_problem = NULL,"
-        " phone_confirmed_at = coalesce(phone_confirmed_at, CASE origin WHEN 'registered' THEN now() END),"
-        " status = CASE status WHEN 'awaiting_email' THEN 'active' ELSE status END WHERE id = :id"
-    )
-    await session.execute(statement, {"id": user.id})
-    locale = as_locale(user.locale)
-    if used.purpose == "registration":
-        contacts = RegisteredContacts(login=user.login, email=user.email, phone=user.phone)
-        publish(session, UserRegistered(user_id=user.id, origin="registered", locale=locale), sealed=contacts)
-    else:
-        contacts_now = ChangedContacts(email=user.email, phone=user.phone)
-        publish(session, ContactChanged(user_id=user.id, what="email", locale=locale), sealed=contacts_now)
-    return user.id, used.purpose
+async def is_dead(session: AsyncSession, user: User, wired: Wired) -> bool:
+    """An unconfirmed registration dies at its hour, not when housekeeping comes by."""
+    dead = text("SELECT CAST(:created AS timestamptz) < now() - make_interval(hours => :hours)")
+    values = {"created": user.created_at, "hours": wired.settings.registration_hours}
+    return user.status == "awaiting_email" and bool(await session.scalar(dead, values))
 
 
 async def _gives_way(session: AsyncSession, user: User, form: Form, wired: Wired) -> bool:
     """An unconfirmed registration gives its login to the same phone (a mistyped e-mail); a dead one to anybody."""
-    if user.status != "awaiting_email":
-        return False
-    dead = text("SELECT now() > CAST(:created AS timestamptz) + make_interval(hours => :hours)")
-    values = {"created": user.created_at, "hours": wired.settings.registration_hours}
-    return user.phone == form.phone or bool(await session.scalar(dead, values))
+    return user.status == "awaiting_email" and (user.phone == form.phone or await is_dead(session, user, wired))
 
 
 async def _insert_or_taken(session: AsyncSession, user: User) -> None:

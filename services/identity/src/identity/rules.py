@@ -7,6 +7,8 @@ from shared.languages import _
 from shared.refusals import Refusal
 
 LOGIN_SHORTEST, LOGIN_LONGEST = 3, 64
+ERASED_IN = frozenset({"billing-link", "notifier"})
+"""The services whose receipt an erasure waits for."""
 
 
 class LoginTooShort(Refusal):
@@ -83,6 +85,15 @@ class InvalidCredentials(Refusal):
     detail = _("The login or password did not match. Check the keyboard layout and try again.")
 
 
+class OldPasswordsEnded(InvalidCredentials):
+    """The same answer for every login of the old portal's form, whoever has it: its passwords open nothing any more."""
+
+    detail = _(
+        "The login or password did not match. Passwords of the old portal no longer open the account:"
+        " set a new one by a link in a letter, or call us."
+    )
+
+
 class TooManyAttempts(Refusal):
     status = 429
     code = "too-many-attempts"
@@ -113,6 +124,31 @@ class UserBlocked(Refusal):
     detail = _("This account is blocked. Call us.")
 
 
+class WrongPassword(Refusal):
+    """Of somebody who is signed in; counts like a wrong login. Also an old login that is unknown: alike."""
+
+    status = 403
+    code = "wrong-password"
+    detail = _("This is not the password. Check the keyboard layout and try again.")
+
+
+class OldLoginsEnded(WrongPassword):
+    """Of every login of the old portal's form, whoever has it."""
+
+    detail = _("Passwords of the old portal no longer open anything. Call us, and we will link the account.")
+
+
+class NothingToConfirm(Refusal):
+    status = 409
+    code = "nothing-to-confirm"
+    detail = _("Your address is confirmed already.")
+
+
+class CursorInvalid(Refusal):
+    code, field = "cursor-invalid", "cursor"
+    detail = _("This place in the list is not known. Begin from the start of the list.")
+
+
 class SessionEnded(Refusal):
     status = 401
     code = "session-ended"
@@ -138,3 +174,16 @@ def login_problem(login: str, digits: Collection[int]) -> Refusal | None:
     if is_account_number(key, digits):
         return LoginReserved()
     return None
+
+
+def entry_refusal(status: str | None) -> Refusal | None:
+    """Why a user of this status may not have a session; `None` as a status: there is no such user."""
+    match status:
+        case "active":
+            return None
+        case "blocked":
+            return UserBlocked()
+        case "awaiting_email":
+            return EmailNotConfirmed()
+        case _:
+            return InvalidCredentials()

@@ -1,34 +1,31 @@
-"""Sessions: access and refresh tokens. A refresh token is derived from the session's id and counter; none is stored."""
+"""Sessions: who may have one, how it goes on by refresh tokens, and its end, here at once and elsewhere by event."""
 
-import hmac
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from joserfc import jwt
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from identity import devices, history, rules, session_tokens
 from identity.rules import SessionEnded
-from identity.tables import Device, Session
+from identity.session_tokens import Tokens
+from identity.tables import Session
 from identity.wired import Wired
-from shared.bearer import ACCESS_SECONDS, end_sessions
+from shared.bearer import end_sessions
 from shared.contracts.identity import SessionOrigin, SessionsEnded, SessionStarted
 from shared.outbox import publish
 
-
-@dataclass(frozen=True)
-class Tokens:
-    """What a caller holds of a session; times in seconds."""
-
-    access_token: str
-    refresh_token: str
-    refresh_expires_in: int
-    session_id: UUID
-    user_id: UUID
-    device: str | None = None
+_ALIVE = (
+    "ended_at IS NULL AND last_seen_at > now() - make_interval(days => :idle)"
+    " AND sessions.created_at > now() - make_interval(days => :absolute)"
+)
+_LEFT = (
+    "extract(epoch FROM least(last_seen_at + make_interval(days => :idle),"
+    " sessions.created_at + make_interval(days => :absolute)) - now())::int AS left"
+)
 
 
 @dataclass(frozen=True)
@@ -41,15 +38,23 @@ class Caller:
 
 
 async def start(session: AsyncSession, user_id: UUID, caller: Caller, wired: Wired) -> Tokens:
-    """A new session of somebody whose right to it was shown."""
-    device_id, known = await _device(session, user_id, caller.device, wired)
-    row = Session(
-        id=uuid7(), user_id=user_id, user_agent=(caller.user_agent or "")[:300] or None, address=caller.address
-    )
+    """A new session of somebody whose right to it was shown; the oldest ends where there would be too many.
+
+    Every path to a session ends here, so here stands the guard: raises what `rules.entry_refusal` says.
+    """
+    await _guard(session, user_id)
+    await _make_room(session, user_id, wired)
+    device_id, known = await devices.seen(session, user_id, caller.device, wired)
+    user_agent = (caller.user_agent or "")[:300] or None
+    row = Session(id=uuid7(), user_id=user_id, user_agent=user_agent, address=caller.address, device_id=device_id)
     session.add(row)
+    history.record(session, user_id, "signed_in", address=row.address, user_agent=row.user_agent)
     origin = SessionOrigin(address=row.address, user_agent=row.user_agent)
     publish(session, SessionStarted(user_id=user_id, session_id=row.id, known_device=known), sealed=origin)
-    return _tokens(row.id, user_id, 0, wired, device=_device_token(device_id, user_id, wired))
+    left = min(wired.settings.session_idle_days, wired.settings.session_absolute_days) * 86_400
+    return session_tokens.make(
+        row.id, user_id, 0, left, wired, device=session_tokens.of_device(device_id, user_id, wired)
+    )
 
 
 async def refresh(session: AsyncSession, refresh_token: str, wired: Wired) -> Tokens | SessionEnded:
@@ -57,107 +62,91 @@ async def refresh(session: AsyncSession, refresh_token: str, wired: Wired) -> To
 
     Any other reuse ends the session. A refusal is returned, not raised, so that the ending is committed.
     """
-    found = _read_refresh_token(refresh_token, wired)
+    found = session_tokens.read_refresh(refresh_token, wired)
     if found is None:
         return SessionEnded()
     session_id, counter = found
-    statement = text(
-        "SELECT user_id, counter, extract(epoch FROM clock_timestamp() - rotated_at)::float AS age,"
-        " last_seen_at > now() - make_interval(days => :idle) AND created_at > now() - make_interval(days => :absolute)"
-        " AS alive FROM sessions WHERE id = :id AND ended_at IS NULL FOR UPDATE"
+    values = {"id": session_id, "counter": counter, **_days(wired)}
+    # One conditional update is the whole good path: of two at once one counts up, the other finds the successor below.
+    rotate = text(
+        "UPDATE sessions SET counter = counter + 1, rotated_at = clock_timestamp(), last_seen_at = now() FROM users"
+        f" WHERE sessions.id = :id AND counter = :counter AND {_ALIVE}"
+        f" AND users.id = sessions.user_id AND users.status = 'active' RETURNING user_id, {_LEFT}"
     )
-    days = {"idle": wired.settings.session_idle_days, "absolute": wired.settings.session_absolute_days}
-    row = (await session.execute(statement, {"id": session_id, **days})).first()
-    if row is None or not row.alive:
+    if row := (await session.execute(rotate, values)).first():
+        return session_tokens.make(session_id, row.user_id, counter + 1, row.left, wired)
+    current = text(
+        f"SELECT user_id, counter, extract(epoch FROM clock_timestamp() - rotated_at)::float AS age, {_LEFT}"
+        " FROM sessions JOIN users ON users.id = sessions.user_id"
+        f" WHERE sessions.id = :id AND {_ALIVE} AND users.status = 'active'"
+    )
+    row = (await session.execute(current, values)).first()
+    if row is None:
         return SessionEnded()
     if counter == row.counter - 1 and row.age < wired.settings.refresh_again_seconds:
-        return _tokens(session_id, row.user_id, row.counter, wired)
+        return session_tokens.make(session_id, row.user_id, row.counter, row.left, wired)
     if counter != row.counter:
         await end(session, row.user_id, [session_id], "refresh_reused")
-        return SessionEnded()
-    rotated = text("UPDATE sessions SET counter = counter + 1, rotated_at = now(), last_seen_at = now() WHERE id = :id")
-    await session.execute(rotated, {"id": session_id})
-    return _tokens(session_id, row.user_id, counter + 1, wired)
+    return SessionEnded()
 
 
-async def end(session: AsyncSession, user_id: UUID, session_ids: Sequence[UUID] | None, reason: str) -> None:
-    """End the user's sessions (None: all), here at once and in the other services by event."""
-    # The user's row is locked first, so that what is said of one user is said in the order of commits.
-    await session.execute(text("SELECT FROM users WHERE id = :id FOR UPDATE"), {"id": user_id})
+async def own(session: AsyncSession, user_id: UUID, wired: Wired) -> Sequence[RowMapping]:
+    """The user's sessions that go on, the one seen last first."""
+    statement = text(
+        "SELECT id, created_at, last_seen_at, user_agent, address FROM sessions"
+        f" WHERE user_id = :user_id AND {_ALIVE} ORDER BY last_seen_at DESC, id DESC"
+    )
+    return (await session.execute(statement, {"user_id": user_id, **_days(wired)})).mappings().all()
+
+
+async def end(session: AsyncSession, user_id: UUID, session_ids: Sequence[UUID] | None, reason: str) -> int:
+    """End these sessions of the user (None: all), here at once and in the other services by event; how many ended."""
+    return await _end(session, user_id, "id = ANY(CAST(:ids AS uuid[]))", session_ids, reason)
+
+
+async def end_others(session: AsyncSession, user_id: UUID, kept: UUID, reason: str) -> int:
+    """End all sessions of the user but one."""
+    return await _end(session, user_id, "id <> ALL(CAST(:ids AS uuid[]))", [kept], reason)
+
+
+async def _end(
+    session: AsyncSession, user_id: UUID, chosen: str, session_ids: Sequence[UUID] | None, reason: str
+) -> int:
+    await lock_user(session, user_id)
     statement = text(
         "UPDATE sessions SET ended_at = now() WHERE user_id = :user_id AND ended_at IS NULL"
-        " AND (:every OR id = ANY(CAST(:ids AS uuid[]))) RETURNING id"
+        f" AND (:every OR {chosen}) RETURNING id"
     )
     values = {"user_id": user_id, "every": session_ids is None, "ids": list(session_ids or ())}
     ended = list((await session.execute(statement, values)).scalars())
     if ended:
         await end_sessions(session, ended)
+        history.record(session, user_id, "sessions_ended", reason=reason, count=str(len(ended)))
         publish(session, SessionsEnded(user_id=user_id, session_ids=ended, reason=reason))
+    return len(ended)
 
 
-async def _device(session: AsyncSession, user_id: UUID, token: str | None, wired: Wired) -> tuple[UUID, bool]:
-    """The device's id, and whether it is known; the very first sign-in of a user surprises nobody."""
-    device_id = _read_device_token(token, user_id, wired)
-    seen = text("UPDATE devices SET seen_at = now() WHERE id = :id AND user_id = :user_id RETURNING 1")
-    if device_id is not None and (await session.execute(seen, {"id": device_id, "user_id": user_id})).first():
-        return device_id, True
-    any_before = text("SELECT EXISTS (SELECT FROM devices WHERE user_id = :user_id)")
-    first = not await session.scalar(any_before, {"user_id": user_id})
-    device = Device(id=uuid7(), user_id=user_id)
-    session.add(device)
-    return device.id, first
+async def lock_user(session: AsyncSession, user_id: UUID) -> None:
+    """The user's row is locked before anything is said of the user, so that it is said in the order of commits."""
+    await session.execute(text("SELECT FROM users WHERE id = :id FOR UPDATE"), {"id": user_id})
 
 
-def _tokens(session_id: UUID, user_id: UUID, counter: int, wired: Wired, device: str | None = None) -> Tokens:
-    return Tokens(
-        access_token=_access_token(user_id, session_id, wired),
-        refresh_token=f"{session_id}.{counter}.{_refresh_mac(session_id, counter, wired)}",
-        refresh_expires_in=wired.settings.session_idle_days * 86_400,
-        session_id=session_id,
-        user_id=user_id,
-        device=device,
+async def _guard(session: AsyncSession, user_id: UUID) -> None:
+    statement = text("SELECT status FROM users WHERE id = :id FOR UPDATE")
+    refusal = rules.entry_refusal(await session.scalar(statement, {"id": user_id}))
+    if refusal is not None:
+        raise refusal
+
+
+async def _make_room(session: AsyncSession, user_id: UUID, wired: Wired) -> None:
+    statement = text(
+        f"SELECT id FROM sessions WHERE user_id = :user_id AND {_ALIVE}"
+        " ORDER BY sessions.created_at DESC, id DESC OFFSET :kept"
     )
+    values = {"user_id": user_id, "kept": wired.settings.sessions_per_user - 1, **_days(wired)}
+    if oldest := list((await session.execute(statement, values)).scalars()):
+        await end(session, user_id, oldest, "too_many_sessions")
 
 
-def _access_token(user_id: UUID, session_id: UUID, wired: Wired) -> str:
-    key, now = wired.keys.signing(), int(time.time())
-    header = {"alg": "EdDSA", "typ": "at+jwt", "kid": key.kid}
-    claims = {
-        "iss": "kabinet-identity",
-        "aud": "kabinet",
-        "sub": str(user_id),
-        "sid": str(session_id),
-        "jti": str(uuid7()),
-        "iat": now,
-        "exp": now + ACCESS_SECONDS,
-    }
-    return jwt.encode(header, claims, key, algorithms=["EdDSA"])
-
-
-def _refresh_mac(session_id: UUID, counter: int, wired: Wired) -> str:
-    return wired.keys.hmac("refresh token", str(session_id), str(counter)).hex()
-
-
-def _read_refresh_token(token: str, wired: Wired) -> tuple[UUID, int] | None:
-    session_id, _, rest = token[:256].partition(".")
-    counter, _, mac = rest.partition(".")
-    if not (counter.isascii() and counter.isdecimal() and len(counter) < 10):
-        return None
-    try:
-        found = UUID(session_id), int(counter)
-    except ValueError:
-        return None
-    return found if hmac.compare_digest(mac.encode(), _refresh_mac(*found, wired).encode()) else None
-
-
-def _device_token(device_id: UUID, user_id: UUID, wired: Wired) -> str:
-    return f"{device_id}.{wired.keys.hmac('device', str(device_id), str(user_id)).hex()}"
-
-
-def _read_device_token(token: str | None, user_id: UUID, wired: Wired) -> UUID | None:
-    try:
-        device_id = UUID((token or "")[:256].partition(".")[0])
-    except ValueError:
-        return None
-    genuine = _device_token(device_id, user_id, wired)
-    return device_id if hmac.compare_digest((token or "").encode(), genuine.encode()) else None
+def _days(wired: Wired) -> dict[str, Any]:
+    return {"idle": wired.settings.session_idle_days, "absolute": wired.settings.session_absolute_days}

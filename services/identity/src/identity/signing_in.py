@@ -1,69 +1,70 @@
 """Signing in: with a login of ours, or with the old portal's; the same work and answer for who is not there."""
 
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import uuid4
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
-from identity import guessing, letters, moving, old_credentials, rules, sessions, tokens
-from identity.old_hashes import OldHash
+from identity import credentials, devices, guessing, letters, moving, registering, rules, sessions, tokens
+from identity.credentials import Credential
+from identity.guessing import Guess
 from identity.rules import login_key
-from identity.sessions import Caller, Tokens
-from identity.tables import LegacyUser, User
+from identity.session_tokens import Tokens
+from identity.sessions import Caller
+from identity.tables import User
 from identity.wired import Wired
 from shared.contacts import canonical_email, mask_email
 from shared.refusals import Refusal
 
 
 @dataclass(frozen=True)
-class Credential:
-    """What a password is tried against: our hash, an old one, or nothing at all."""
+class Attempt:
+    """A guess that was counted, and what it is a guess at."""
 
-    guess_id: UUID
-    user_id: UUID | None = None
-    password_hash: str | None = None
-    old: OldHash | None = None
+    guess: Guess
+    credential: Credential
 
 
 @dataclass(frozen=True)
 class Verified:
     """A right password; `new_hash` where the stored one is old or of yesterday's figures."""
 
-    credential: Credential
+    attempt: Attempt
     new_hash: str | None
     weak: bool
 
 
-async def charged(session: AsyncSession, login: str, address: str, wired: Wired) -> Credential:
-    """Count the guess, then find what it is a guess at; raises `TooManyAttempts`."""
+async def charged(
+    session: AsyncSession, login: str, caller: Caller, wired: Wired, *, only_old: bool = False
+) -> Attempt:
+    """Find what is guessed at, and count the guess; raises `TooManyAttempts`.
+
+    `only_old`: only the old portal's logins count as known, as for one that is to move into another cabinet.
+    """
     key = login_key(login)
-    guess_id = await guessing.charge(session, key, address, wired)
-    # The old portal first: who moves over at this moment is found in one place or the other, never in neither.
-    old = (await session.execute(select(LegacyUser).where(col(LegacyUser.account_number) == key))).scalar()
-    if old is not None:
-        stored = old_credentials.decrypted(wired.keys, old.account_number, old.encrypted_hash)
-        return Credential(guess_id, old.id, old=stored)
-    user = (await session.execute(select(User).where(col(User.login_key) == key))).scalar()
-    if user is not None:
-        return Credential(guess_id, user.id, password_hash=user.password_hash)
-    return Credential(guess_id)
+    found = await credentials.look_up(session, key, wired, only_old=only_old)
+    # Whoever is not there has no devices either, by the same work.
+    device = await devices.known(session, found.user_id or uuid4(), caller.device, wired)
+    return Attempt(await guessing.charge(session, key, caller.address, wired, device), found)
 
 
-async def verified(credential: Credential, password: str, login: str, wired: Wired) -> Verified:
-    """Try the password outside any transaction, with exactly one argon2 on every path; raises `InvalidCredentials`."""
-    passwords = wired.passwords
-    if credential.old is not None and await passwords.verify_old(password, credential.old):
-        weak = await passwords.is_weak(password, (login,))
-        return Verified(credential, await passwords.hash_password(password), weak)
-    if credential.password_hash is not None and credential.old is None:
-        if await passwords.verify_password(password, credential.password_hash):
-            stale = passwords.needs_rehash(credential.password_hash)
-            return Verified(credential, await passwords.hash_password(password) if stale else None, False)
-    else:
+async def verified(attempt: Attempt, password: str, wired: Wired) -> Verified:
+    """Try the password outside any transaction, with exactly one argon2 on every path; raises `InvalidCredentials`.
+
+    Only a right password whose hash has yesterday's figures costs a second one.
+    """
+    passwords, found = wired.passwords, attempt.credential
+    if found.old is not None:
+        if await passwords.verify_old(password, found.old) and found.user_id is not None:
+            weak = await passwords.is_weak(password, found.own_words)
+            return Verified(attempt, await passwords.hash_password(password), weak)
         await passwords.verify_nothing(password)
-    raise rules.InvalidCredentials
+    elif found.password_hash is None:
+        await passwords.verify_nothing(password)
+    elif await passwords.verify_password(password, found.password_hash):
+        stale = passwords.needs_rehash(found.password_hash)
+        return Verified(attempt, await passwords.hash_password(password) if stale else None, False)
+    raise rules.OldPasswordsEnded if found.old_portal_ended else rules.InvalidCredentials
 
 
 async def enter(
@@ -73,22 +74,33 @@ async def enter(
 
     The refusal is returned, not raised: moving over from the old portal is committed with it.
     """
-    await guessing.was_right(session, right.credential.guess_id)
-    assert right.credential.user_id is not None
-    if right.credential.old is not None:
-        user = await moving.move(session, right.credential.user_id, right.new_hash or "", right.weak, wired)
+    outcome = await _entered(session, right, caller, wired)
+    # After the user's row is locked, as a recovery does that forgets the guesses.
+    await guessing.was_right(session, right.attempt.guess)
+    return outcome
+
+
+async def _entered(
+    session: AsyncSession, right: Verified, caller: Caller, wired: Wired
+) -> tuple[Tokens, User] | Refusal | None:
+    tried = right.attempt.credential
+    assert tried.user_id is not None
+    if tried.old is not None:
+        user = await moving.move(session, tried.user_id, right.new_hash or "", right.weak, wired)
         if user is None:
             return None  # whoever was faster may have set another password: it is this one that counts now
     else:
-        user = await session.get(User, right.credential.user_id, with_for_update=True)
+        user = await session.get(User, tried.user_id, with_for_update=True)
     if user is None:
         return rules.InvalidCredentials()  # erased, or replaced by another registration, meanwhile
-    if right.credential.password_hash is not None and user.password_hash != right.credential.password_hash:
+    if tried.password_hash is not None and user.password_hash != tried.password_hash:
         return None  # changed, or hashed anew, while this one was being tried
-    if right.new_hash is not None and right.credential.old is None:
+    if right.new_hash is not None and tried.old is None:
         user.password_hash = right.new_hash
     if user.status == "blocked":
         return rules.UserBlocked()
+    if await registering.is_dead(session, user, wired):
+        return rules.InvalidCredentials()
     if user.status == "awaiting_email":
         return rules.EmailNotConfirmed(registration_id=str(user.id), email=mask_email(user.email or ""))
     if user.email is None:
@@ -111,5 +123,5 @@ async def enter_with_email(
     if user.email is None:
         user.email = canonical
         await session.flush()
-        await letters.confirm_email(session, user, "migration", wired)
+        await letters.confirm_email(session, user, canonical, "migration", wired)
     return await sessions.start(session, user.id, caller, wired), user

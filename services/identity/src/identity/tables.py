@@ -3,8 +3,8 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Column, Index, LargeBinary, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Column, DateTime, Index, LargeBinary, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from shared.tables import timestamp
@@ -33,6 +33,8 @@ class User(SQLModel, table=True):
     email: str | None = None
     email_confirmed_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
     email_problem: str | None = None
+    pending_email: str | None = None
+    """The address that waits for its confirmation, while `email` stays in use."""
     phone: str | None = None
     phone_confirmed_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
     locale: str = "ru"
@@ -56,11 +58,15 @@ class PhoneProof(SQLModel, table=True):
 class OneTimeToken(SQLModel, table=True):
     """A link in a letter or a ticket of a login, by its HMAC; used once, by a conditional update.
 
-    `purpose`: `registration`, `migration`, `recovery`, `ticket`. The user may be a legacy one who has not moved yet.
+    `purpose`: `registration`, `migration`, `email_change`, `reversal` (with the address that it brings back),
+    `recovery`, `ticket`. The user may be a legacy one who has not moved yet.
     """
 
     __tablename__ = "one_time_tokens"
-    __table_args__ = (Index("one_time_tokens_user", "user_id", "purpose", "created_at"),)
+    __table_args__ = (
+        Index("one_time_tokens_user", "user_id", "purpose", "created_at"),
+        Index("one_time_tokens_age", "expires_at"),
+    )
 
     token_hmac: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
     purpose: str
@@ -82,7 +88,7 @@ class LetterRequest(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True)
     purpose: str
-    """`registration` or `recovery`."""
+    """`registration`, `email_change` or `recovery`; `address` counts a letter that nobody asked for."""
     subject_hmac: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     encrypted_subject: str | None = None
     locale: str
@@ -91,7 +97,10 @@ class LetterRequest(SQLModel, table=True):
 
 
 class Guess(SQLModel, table=True):
-    """A password that is being tried, written before it is hashed and taken back if it was right."""
+    """A password that is being tried, as release 0.1.0 counts them, which may still run beside this one.
+
+    `GuessCounter` took its place; the table goes with a later release.
+    """
 
     __tablename__ = "guesses"
     __table_args__ = (
@@ -122,6 +131,7 @@ class Session(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
     user_agent: str | None = None
     address: str | None = None
+    device_id: UUID | None = None
 
 
 class Device(SQLModel, table=True):
@@ -161,3 +171,86 @@ class LegacyMark(SQLModel, table=True):
 
     number_hmac: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
     marked_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+
+
+class HistoryEntry(SQLModel, table=True):
+    """What happened to a user's account, for the user to read: sign-ins, changes, consents."""
+
+    __tablename__ = "history_entries"
+    __table_args__ = (
+        Index("history_entries_of_a_user", "user_id", "id"),
+        Index("history_entries_sign_ins", "at", postgresql_where=text("kind = 'signed_in'")),
+    )
+
+    id: UUID = Field(primary_key=True)
+    user_id: UUID
+    kind: str
+    """Such as `signed_in` or `password_changed`; `history.Kind` has them all."""
+    details: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default="{}"))
+    """What the reader is shown beside it; contacts are masked."""
+    at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+
+
+class Erasure(SQLModel, table=True):
+    """A user who is gone here, and is being erased elsewhere; complete when every service's receipt has come."""
+
+    __tablename__ = "erasures"
+    __table_args__ = (
+        Index("erasures_open", "requested_at", postgresql_where=text("completed_at IS NULL")),
+        Index("erasures_complete", "completed_at", postgresql_where=text("completed_at IS NOT NULL")),
+    )
+
+    id: UUID = Field(primary_key=True)
+    user_id: UUID = Field(unique=True)
+    requested_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+    completed_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
+
+
+class ErasureReceipt(SQLModel, table=True):
+    """A service's word that nothing of the user is left in it."""
+
+    __tablename__ = "erasure_receipts"
+
+    user_id: UUID = Field(primary_key=True)
+    service: str = Field(primary_key=True)
+    received_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+
+
+class UserAct(SQLModel, table=True):
+    """What support did or looked at, who, and why."""
+
+    __tablename__ = "user_acts"
+    __table_args__ = (Index("user_acts_on_a_user", "user_id", "id"),)
+
+    id: UUID = Field(primary_key=True)
+    user_id: UUID
+    act: str
+    done_by: str
+    reason: str
+    done_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+
+
+class GuessCounter(SQLModel, table=True):
+    """Guesses at passwords: one row per login, per known device of a login, per address (`guessing`)."""
+
+    __tablename__ = "guess_counters"
+
+    subject_hmac: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    """Of the login, whether or not it exists, or of the address."""
+    device_hmac: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    """Of the known device; empty: every other device, or an address."""
+    guessed_at: list[datetime] = Field(sa_column=Column(ARRAY(DateTime(timezone=True)), nullable=False))
+    """The guesses of the window that have not turned out right; an address keeps the right ones too."""
+    in_a_row: int = 0
+    """Wrong ones since the last right one, however long ago; of an address always 0."""
+    last_at: datetime = Field(sa_column=timestamp())
+
+
+class OldHashKind(SQLModel, table=True):
+    """How many people of the old portal have a hash of this scheme and cost, and how many had one and moved."""
+
+    __tablename__ = "old_hash_kinds"
+
+    kind: str = Field(primary_key=True)
+    waiting: int = Field(sa_column=Column(BigInteger, nullable=False))
+    moved: int = Field(sa_column=Column(BigInteger, nullable=False))

@@ -32,15 +32,28 @@ async def make(
 
 
 async def use(session: AsyncSession, token: str, purposes: tuple[str, ...], wired: Wired) -> Used | None:
-    """Use the token, and kill its siblings of the same purpose; None where it is unknown, used or too old."""
+    """Use the token, and kill its siblings of the same purpose; None where it is unknown, used or too old.
+
+    Its user's row is locked first, as by everybody who changes a user or says something of one.
+    """
+    values = {"token": _hmac(token, wired), "purposes": list(purposes)}
+    lock = text(
+        "SELECT FROM users WHERE id = (SELECT user_id FROM one_time_tokens WHERE token_hmac = :token"
+        " AND purpose = ANY(:purposes)) FOR UPDATE"
+    )
+    await session.execute(lock, values)
     statement = text(
         "UPDATE one_time_tokens SET used_at = now() WHERE token_hmac = :token AND purpose = ANY(:purposes)"
-        " AND used_at IS NULL AND expires_at > now() RETURNING user_id, email, purpose"
+        " AND used_at IS NULL AND expires_at > now() RETURNING user_id, email, purpose, created_at"
     )
-    row = (await session.execute(statement, {"token": _hmac(token, wired), "purposes": list(purposes)})).first()
+    row = (await session.execute(statement, values)).first()
     if row is None:
         return None
-    await kill(session, row.user_id, row.purpose)
+    siblings = text(
+        "UPDATE one_time_tokens SET used_at = now() WHERE user_id = :user_id AND purpose = :purpose"
+        " AND used_at IS NULL AND (:purpose <> 'reversal' OR created_at > :created_at)"
+    )
+    await session.execute(siblings, {"user_id": row.user_id, "purpose": row.purpose, "created_at": row.created_at})
     return Used(row.user_id, row.email, row.purpose)
 
 
@@ -55,12 +68,22 @@ async def owner(session: AsyncSession, token: str, purpose: str, wired: Wired) -
 
 
 async def kill(session: AsyncSession, user_id: UUID, *purposes: str) -> None:
-    """End the user's unused tokens of these purposes (none named: all)."""
+    """End the user's unused tokens of these purposes (none named: all but reversals).
+
+    A reversal outlives changes of the password and the address, and the use of a later one: who took an account over
+    would else only have to change it once more, and its owner could not come back.
+    """
     statement = text(
         "UPDATE one_time_tokens SET used_at = now()"
-        " WHERE user_id = :user_id AND used_at IS NULL AND (:every OR purpose = ANY(:purposes))"
+        " WHERE user_id = :user_id AND used_at IS NULL"
+        " AND CASE WHEN :every THEN purpose <> 'reversal' ELSE purpose = ANY(:purposes) END"
     )
     await session.execute(statement, {"user_id": user_id, "every": not purposes, "purposes": list(purposes)})
+
+
+async def forget(session: AsyncSession, user_id: UUID) -> None:
+    """Delete the tokens of somebody who is gone, with the addresses that stand beside them."""
+    await session.execute(text("DELETE FROM one_time_tokens WHERE user_id = :user_id"), {"user_id": user_id})
 
 
 def _hmac(token: str, wired: Wired) -> bytes:

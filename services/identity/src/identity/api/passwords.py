@@ -4,26 +4,31 @@ from fastapi import Request, Response
 from pydantic import Field
 
 from identity import letters, recovering, rules
-from identity.api.doors import Body, Doors
+from identity.api.documented import KEYED, NEW_PASSWORD, problems
+from identity.api.doors import Body, Doors, LinkToken, Password, routes_of
 from identity.registering import unfit_password
 from shared.idempotency import IDEMPOTENT, answered, known_answer
 from shared.refusals import InvalidFields
-from shared.routes import router
 
-routes = router(prefix="/v1", tags=["passwords"])
+routes = routes_of(prefix="/v1", tags=["passwords"])
 
 
 class RecoveryBody(Body):
-    login_or_email: str = Field(min_length=1, max_length=320)
+    login_or_email: str = Field(min_length=1, max_length=320, examples=["petrova@mail.ru"])
 
 
 class ResetBody(Body):
-    token: str = Field(max_length=256)
-    password: str = Field(max_length=4096)
-    password_confirmation: str = Field(max_length=4096)
+    token: LinkToken
+    password: Password
+    password_confirmation: Password
 
 
-@routes.post("/password-recoveries", status_code=202, dependencies=[IDEMPOTENT])
+@routes.post(
+    "/password-recoveries",
+    status_code=202,
+    dependencies=[IDEMPOTENT],
+    responses=problems(*KEYED, field="login_or_email"),
+)
 async def recover(request: Request, body: RecoveryBody, doors: Doors) -> Response:
     """Ask for a letter with a link; the answer and the work are the same whoever exists."""
     async with doors.database.transaction() as session:
@@ -33,7 +38,11 @@ async def recover(request: Request, body: RecoveryBody, doors: Doors) -> Respons
         return await answered(session, request, 202, {})
 
 
-@routes.post("/password-resets", status_code=204)
+@routes.post(
+    "/password-resets",
+    status_code=204,
+    responses=problems(rules.LinkNotValid, *NEW_PASSWORD, field="token"),
+)
 async def reset(body: ResetBody, doors: Doors) -> Response:
     """Set a new password by the token of a link; every session ends."""
     async with doors.database.transaction() as session:
