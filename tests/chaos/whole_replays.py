@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from deploy.embedded import topics
@@ -43,7 +44,8 @@ async def kafka_lost(house: House, seconds: float) -> Row:
         await _rest(scene, "resend")
         _same(scene, "outbox resend", before, await state(scene.kabinet.env, until))
         if events != (now := await _event_ids(scene)):
-            scene.broken.append(f"{len(events - now)} events are lost, {len(now - events)} are new")
+            lost = Counter(topic for topic, _ in events - now)
+            scene.broken.append(f"events are lost: {dict(lost)}; {len(now - events)} are new")
         if (arrived := await _mailbox_count(scene)) != letters:
             scene.broken.append(f"{arrived - letters} messages went out again")
         scene.notes.append(f"{len(before)} tables hashed")
@@ -57,10 +59,10 @@ def _same(scene: Scene, what: str, before: dict[str, str], after: dict[str, str]
     scene.broken += [f"{what} changed {change}" for change in changed]
 
 
-async def _event_ids(scene: Scene) -> set[str]:
+async def _event_ids(scene: Scene) -> set[tuple[str, str]]:
     """Of all topics, but for the billing system's, which is not ours to send again."""
     events = await said(scene.kabinet.env["KAFKA_BOOTSTRAP_SERVERS"])
-    return {one.id for one in events if one.topic != "billing.events"}
+    return {(one.topic, one.id) for one in events if one.topic != "billing.events"}
 
 
 async def _rest(scene: Scene, what: str) -> None:

@@ -61,7 +61,8 @@ class BeginAgain(Exception):
 
 TooLarge = (MessageSizeTooLargeError, RecordListTooLargeError)
 Failure = (
-    *(BeginAgain, KafkaError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError),
+    *(BeginAgain, KafkaError, OSError, TimeoutError),
+    *(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError),
     RuntimeError,  # uvloop's word for a connection that was lost while it was written to
 )
 
@@ -154,7 +155,9 @@ class Relay:
     async def _lane(self, producer: AIOKafkaProducer) -> None:
         connection = await self._database.connect()
         try:
-            await connection.execute(f"SET idle_in_transaction_session_timeout = '{HUNG_SECONDS}s'", timeout=5)
+            # Between two passes too: a lane that hangs there holds no row, but the lock that the next relay waits for.
+            for idle in ("idle_in_transaction_session_timeout", "idle_session_timeout"):
+                await connection.execute(f"SET {idle} = '{HUNG_SECONDS}s'", timeout=5)
             await connection.execute("SELECT pg_advisory_lock_shared($1)", LANES_LOCK, timeout=5)
             while not self._stop.is_set():
                 self._rung.clear()
