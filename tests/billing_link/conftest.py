@@ -1,5 +1,8 @@
 """A whole billing-link on a database of its own: its HTTP doors, its reactions, and what it said."""
 
+import asyncio
+import os
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,6 +15,7 @@ from sqlalchemy import text
 
 from billing_link.main import service
 from billing_link.settings import BillingLinkSettings
+from deploy.embedded.topics import FILE
 from shared.contracts.billing import AccountOpened, PaymentPosted
 from shared.database import affected
 from shared.events import Event
@@ -79,6 +83,29 @@ class House:
 
     async def accounts(self, user_id: UUID) -> list[dict[str, Any]]:
         return list((await self.get(user_id, "/v1/accounts"))["items"])
+
+
+async def said_by(house: House, *arguments: str, fail_points: str = "") -> tuple[int, str]:
+    """Exit code and output of `billing-link …` as a process."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "BILLING_LINK_DATABASE_URL": house.running.kernel.database.dsn,
+        "BILLING_LINK_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "BILLING_LINK_PUBLIC_KEYS_FILE": str(house.running.keys / "public.jwks.json"),
+        "BILLING_LINK_PRIVATE_KEYS_FILE": str(house.running.keys / "billing-link.private.jwks.json"),
+        "BILLING_LINK_TOPICS_FILE": str(FILE),
+        "BILLING_LINK_FAIL_POINTS": fail_points,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "billing_link", *arguments),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, said.decode()
 
 
 def opened(number: str = NUMBER, opened_on: date = date(2020, 1, 1), **more: Any) -> AccountOpened:

@@ -79,6 +79,8 @@ async def test_every_door_asks_who_is_there(house: House) -> None:
         ("GET", "/v1/accounts"),
         ("PATCH", f"/v1/accounts/{NUMBER}"),
         ("DELETE", f"/v1/accounts/{NUMBER}"),
+        ("GET", f"/v1/accounts/{NUMBER}/holders"),
+        ("DELETE", f"/v1/accounts/{NUMBER}/holders/{uuid4()}"),
     ]
 
     for method, path in doors:
@@ -90,6 +92,7 @@ async def test_every_door_asks_who_is_there(house: House) -> None:
 async def test_what_belongs_to_somebody_else_is_not_there(known: House) -> None:
     owner, stranger = uuid4(), uuid4()
     asked = await known.ask_and_work(owner)
+    [link] = (await known.get(owner, f"/v1/accounts/{NUMBER}/holders"))["items"]
 
     answers = [
         await known.call("GET", f"/v1/link-requests/{asked['id']}", stranger),
@@ -99,9 +102,11 @@ async def test_what_belongs_to_somebody_else_is_not_there(known: House) -> None:
         await known.call("PATCH", f"/v1/accounts/{NUMBER}", stranger, json={"alias": "mine"}),
         await known.call("DELETE", f"/v1/accounts/{NUMBER}", stranger),
         await known.call("DELETE", "/v1/accounts/6712%003456", stranger),
+        await known.call("GET", f"/v1/accounts/{NUMBER}/holders", stranger),
+        await known.call("DELETE", f"/v1/accounts/{NUMBER}/holders/{link['link_id']}", stranger),
     ]
 
-    assert [answer.status_code for answer in answers] == [404] * 7
+    assert [answer.status_code for answer in answers] == [404] * 9
     assert {answer.json()["code"] for answer in answers} == {"not-found"}
     assert [account["alias"] for account in await known.accounts(owner)] == [""]
 
@@ -174,4 +179,6 @@ async def test_openapi_names_every_door(house: House) -> None:
         ("/v1/accounts", "get"),
         ("/v1/accounts/{account_number}", "patch"),
         ("/v1/accounts/{account_number}", "delete"),
+        ("/v1/accounts/{account_number}/holders", "get"),
+        ("/v1/accounts/{account_number}/holders/{link_id}", "delete"),
     }

@@ -1,6 +1,7 @@
 """Exports of the billing system, as they really look."""
 
 import csv
+import signal
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,12 @@ from uuid import uuid4
 
 import pytest
 
-from billing_link.importing import Files, import_billing
+from billing_link.importing import Files, Imported, import_billing
 from shared.contracts.billing_link import AccountLinked, AccountUnlinked
 from shared.contracts.identity import LegacyUserMigrated
-from shared.importing import ImportRefused, Staged, TooManyRejects
+from shared.importing import ImportRefused, TooManyRejects
 
-from .conftest import NUMBER, TODAY, House
+from .conftest import NUMBER, TODAY, House, said_by
 
 ACCOUNTS = "account_number,address,opened_on,closed_on"
 PAYMENTS = "payment_id,account_number,amount,paid_on,service,reversed_on"
@@ -28,9 +29,9 @@ def written(folder: Path, name: str, *lines: str, encoding: str = "utf-8", newli
     return path
 
 
-async def run(house: House, accept_rejects: bool = False, **files: Any) -> list[Staged]:
+async def run(house: House, accept_rejects: bool = False, dry_run: bool = False, **files: Any) -> Imported:
     database, zone = house.running.kernel.database, house.settings.time_zone
-    return await import_billing(database, Files(**files), zone, accept_rejects=accept_rejects)
+    return await import_billing(database, Files(**files), zone, accept_rejects=accept_rejects, dry_run=dry_run)
 
 
 async def take(house: House, folder: Path, accounts: list[str], payments: list[str], as_of: date | None = None) -> None:
@@ -99,12 +100,13 @@ async def test_broken_rows_go_into_the_rejects_with_line_and_reason(
     house: House, tmp_path: Path, kind: str, header: str, good: str, broken: list[tuple[str, str]]
 ) -> None:
     path = written(tmp_path, f"{kind}.csv", header, good, *(row for row, _reason in broken))
+    files: dict[str, Any] = {kind: path}
 
-    [staged] = await run(house, **{kind: path}, accept_rejects=True)
+    [applied] = (await run(house, accept_rejects=True, **files)).files
 
     rejected = csv.DictReader((tmp_path / f"{kind}.csv.rejected.csv").read_text().splitlines())
     told = [(int(row["line_number"]), row["reason"]) for row in rejected]
-    assert (staged.good, staged.bad) == (1, len(broken))
+    assert (applied.file.good, applied.file.bad) == (1, len(broken))
     assert told == [(line, reason) for line, (_row, reason) in enumerate(broken, start=3)]
     assert await house.count("contracts" if kind == "accounts" else "payments") == 1
 
@@ -123,9 +125,9 @@ async def test_file_with_too_many_bad_rows_applies_nothing_of_either_file(house:
 async def test_payments_without_the_reversal_column_are_read(house: House, tmp_path: Path) -> None:
     header, row = PAYMENTS.removesuffix(",reversed_on"), PAYMENT.removesuffix(",")
 
-    [staged] = await run(house, payments=written(tmp_path, "payments.csv", header, row))
+    [applied] = (await run(house, payments=written(tmp_path, "payments.csv", header, row))).files
 
-    assert (staged.good, staged.bad) == (1, 0)
+    assert (applied.file.good, applied.file.bad, applied.new) == (1, 0, 1)
 
 
 async def test_doubled_row_counts_once_and_a_reversal_in_either_line_stays(house: House, tmp_path: Path) -> None:
@@ -199,6 +201,80 @@ async def test_import_ends_links_of_earlier_contracts_and_grants_what_waited(hou
         (tenant, "amount"),
         (migrated, "migrated"),
     ]
+
+
+async def test_dry_run_says_what_would_change_and_changes_nothing(house: House, tmp_path: Path) -> None:
+    await take(house, tmp_path, *OLDER)
+    await house.ask_and_work(uuid4())
+    before, began = await everything(house), TODAY - timedelta(days=10)
+    accounts = [*OLDER[0], f"{NUMBER},a,{began},", "broken"]
+    payments = [PAYMENT, f"p2,{NUMBER},2.00,{RECENT},electricity,", f"p3,{NUMBER},3.00,{RECENT},electricity,"]
+
+    done = await run(
+        house,
+        dry_run=True,
+        accept_rejects=True,
+        accounts=written(tmp_path, "accounts.csv", ACCOUNTS, *accounts),
+        payments=written(tmp_path, "payments.csv", PAYMENTS, *payments),
+    )
+
+    assert [(one.new, one.changed) for one in done.files] == [(1, 0), (1, 1)]
+    assert done.links_ended == 1
+    assert (tmp_path / "accounts.csv.rejected.csv").exists()
+    assert await everything(house) == before
+    assert await house.said(AccountUnlinked) == []
+
+
+INTERRUPTED = [
+    "database.flushed=kill@2",
+    "database.committed=kill@2",
+    "database.flushed=kill@4",
+    "database.committed=kill@4",
+]
+"""Before anything is committed, when the files are, before and after a batch of what follows from them is."""
+
+
+@pytest.mark.parametrize("point", INTERRUPTED)
+async def test_import_that_was_killed_anywhere_and_ran_again_ends_in_the_same_state(
+    house: House, tmp_path: Path, point: str
+) -> None:
+    tenant, migrated, began = uuid4(), uuid4(), TODAY - timedelta(days=10)
+    await take(house, tmp_path, [ACCOUNT], [PAYMENT])
+    await house.ask_and_work(tenant)
+    await house.hear(LegacyUserMigrated(user_id=migrated, account_number="55555555", credentials_as_of=TODAY))
+    before = await everything(house)
+    accounts = written(tmp_path, "accounts.csv", ACCOUNTS, f"{NUMBER},a,{began},", "55555555,x,2020-01-01,")
+    payments = written(tmp_path, "payments.csv", PAYMENTS, f"p9,{NUMBER},9.00,{RECENT},electricity,")
+    files = ("--accounts", str(accounts), "--payments", str(payments))
+
+    killed = await said_by(house, "import", *files, fail_points=point)
+    after_the_kill = await everything(house)
+    await run(house, accounts=accounts, payments=payments)
+    again = await run(house, accounts=accounts, payments=payments)
+
+    assert killed[0] == -signal.SIGKILL
+    assert (after_the_kill == before) == (point == INTERRUPTED[0])
+    assert [(one.new, one.changed) for one in again.files] == [(0, 0), (0, 0)]
+    assert [(event.user_id, event.reason) for event in await house.said(AccountUnlinked)] == [(tenant, "new-contract")]
+    assert [event.user_id for event in await house.said(AccountLinked)] == [tenant, migrated]
+    assert await house.count("contracts") == 3
+    assert await house.count("payments") == 2
+
+
+async def test_program_tells_what_it_took_and_the_guess_bound(house: House, tmp_path: Path) -> None:
+    accounts = str(written(tmp_path, "accounts.csv", ACCOUNTS, ACCOUNT))
+    payments = str(written(tmp_path, "payments.csv", PAYMENTS, *[PAYMENT] * 3, "broken"))
+
+    refused = await said_by(house, "import", "--accounts", accounts, "--payments", payments)
+    tried = await said_by(house, "import", "--payments", payments, "--accept-rejects", "--dry-run")
+    code, said = await said_by(house, "import", "--accounts", accounts, "--payments", payments, "--accept-rejects")
+
+    assert refused[0] == 3
+    assert (tried[0], "1 new, 0 changed" in tried[1], "this was a dry run" in tried[1]) == (0, True, True)
+    assert code == 0, said
+    assert "payments.csv: 3 rows taken, 1 new, 0 changed, 1 bad row in" in said
+    assert "Guessing, with 1 accounts that a payment would link:" in said
+    assert await house.count("guess_bounds") == 1
 
 
 async def test_day_that_has_not_come_is_refused(house: House, tmp_path: Path) -> None:

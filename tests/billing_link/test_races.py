@@ -23,7 +23,7 @@ async def while_deciding(house: House, beside: Coroutine[Any, Any, Any]) -> Asyn
     asked = await house.said(LinkRequested)
     waits = "datname = current_database() AND wait_event_type = 'Lock'"
     async with house.running.kernel.database.transaction() as session:
-        await decide_requests(session, asked, house.settings.time_zone)
+        await decide_requests(session, asked, house.settings)
         task = asyncio.create_task(beside)
         await eventually(lambda: house.count("pg_stat_activity", waits))
     await task
@@ -69,7 +69,7 @@ async def test_two_workers_that_decide_the_same_request_decide_it_once(known: Ho
 
     async def decide() -> None:
         async with known.running.kernel.database.transaction() as session:
-            await decide_requests(session, asked, known.settings.time_zone)
+            await decide_requests(session, asked, known.settings)
 
     await asyncio.gather(*(decide() for _ in range(5)))
 

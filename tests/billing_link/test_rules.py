@@ -54,6 +54,43 @@ def test_day_of_a_request_is_the_retailers_day() -> None:
     assert rules.day_of(just_before_midnight_utc, ZoneInfo("Europe/Kaliningrad")) == date(2026, 11, 24)
 
 
+ZONES = [ZoneInfo(f"Europe/{town}") for town in ("Kaliningrad", "Moscow", "Samara")] + [
+    ZoneInfo(f"Asia/{town}") for town in ("Yekaterinburg", "Omsk", "Krasnoyarsk", "Yakutsk", "Kamchatka")
+]
+MOMENTS = st.datetimes(datetime(2019, 1, 1), datetime(2030, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@given(MOMENTS, st.sampled_from(ZONES))
+def test_day_of_a_request_is_that_of_the_retailers_clock_at_any_moment(moment: datetime, zone: ZoneInfo) -> None:
+    ahead = zone.utcoffset(moment.replace(tzinfo=None) + timedelta(hours=6))
+    assert ahead is not None
+
+    days = (moment - datetime(1970, 1, 1, tzinfo=UTC) + ahead) // timedelta(days=1)
+
+    assert rules.day_of(moment, zone) == date(1970, 1, 1) + timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "paid_on", "links"),
+    [
+        ("2026-05-31T20:59:59Z", date(2026, 2, 28), True),
+        ("2026-05-31T21:00:00Z", date(2026, 2, 28), False),
+        ("2024-05-31T20:59:59Z", date(2024, 2, 28), False),
+        ("2024-05-31T20:59:59Z", date(2024, 2, 29), True),
+        ("2024-02-29T20:59:59Z", date(2023, 11, 29), True),
+        ("2024-02-29T21:00:00Z", date(2023, 11, 29), False),
+        ("2026-11-24T20:59:59Z", date(2026, 11, 25), False),
+        ("2026-11-24T21:00:00Z", date(2026, 11, 25), True),
+    ],
+)
+def test_last_second_before_midnight_belongs_to_the_day_that_ends(asked_at: str, paid_on: date, links: bool) -> None:
+    today = rules.day_of(datetime.fromisoformat(asked_at), ZoneInfo("Europe/Moscow"))
+
+    decision = rules.decide([Payment(123400, paid_on)], OPENED, 123400, today)
+
+    assert (decision.refusal is None) == links
+
+
 @pytest.mark.parametrize(
     "payment",
     [
@@ -115,7 +152,7 @@ def slow_decision(payments: list[Payment], contract: Contract | None, kopecks: i
     return kopecks in {p.kopecks for p in good}
 
 
-NEAR = st.dates(date(2026, 7, 20), date(2026, 12, 5))
+NEAR = st.dates(date(2026, 7, 20), date(2026, 12, 5)) | st.dates(date(2023, 11, 20), date(2024, 6, 5))
 PAYMENTS = st.builds(
     Payment, st.integers(-1, 3), NEAR, st.sampled_from(["electricity", "electricity", "housing"]), st.booleans()
 )

@@ -31,6 +31,9 @@ _CLAIMS = jwt.JWTClaimsRegistry(
 )
 
 
+_ENDED = text("SELECT 1 FROM ended_sessions WHERE session_id = :session_id")
+
+
 @dataclass(frozen=True)
 class Who:
     """The signed-in caller."""
@@ -57,9 +60,8 @@ async def authenticate(request: Request) -> Who:
     if scheme.lower() != "bearer" or not token or len(token) > 4096:
         raise NotAuthenticated
     who = check_access_token(token.strip(), request.app.state.public_keys)
-    async with request.app.state.database.transaction() as session:
-        ended = text("SELECT 1 FROM ended_sessions WHERE session_id = :session_id")
-        if (await session.execute(ended, {"session_id": who.session_id})).first():
+    async with request.app.state.database.reading() as connection:
+        if (await connection.execute(_ENDED, {"session_id": who.session_id})).first():
             raise NotAuthenticated
     return who
 

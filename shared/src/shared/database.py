@@ -2,15 +2,17 @@
 
 import importlib
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import asyncpg
-from sqlalchemy import CursorResult, Result, text
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import CursorResult, Result, event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from shared.doorbell import Doorbell
 from shared.failpoints import point
@@ -18,6 +20,7 @@ from shared.keys import PublicKeys
 from shared.settings import ServiceSettings
 
 KERNEL_MIGRATIONS = Path(__file__).parent / "migrations"
+IDLE_SECONDS = 1.0
 _REVISION = re.compile(r"""^revision: str = ["'](\w+)["']""", re.MULTILINE)
 _FOLLOWS = re.compile(r"""^down_revision: str \| None = ["'](\w+)["']""", re.MULTILINE)
 
@@ -50,7 +53,9 @@ class Database:
                 "command_timeout": settings.statement_timeout_seconds + 2,
             },
         )
+        ping_idle_only(self.engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=True)
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.doorbell = Doorbell(self.connect)
 
     @asynccontextmanager
@@ -66,6 +71,12 @@ class Database:
             if session.info.get("published"):
                 self.doorbell.ring()
 
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """For a single SELECT: one round trip, where a transaction around it would be three."""
+        async with self._reading.connect() as connection:
+            yield connection
+
     async def connect(self) -> asyncpg.Connection:
         """A connection outside the pool, for LISTEN, COPY and locks that outlive a transaction; the caller ends it."""
         return await asyncpg.connect(
@@ -77,6 +88,25 @@ class Database:
     async def close(self) -> None:
         await self.doorbell.close()
         await self.engine.dispose()
+
+
+def ping_idle_only(engine: AsyncEngine) -> None:
+    """Ask a pooled connection whether it lives only after `IDLE_SECONDS`: a round trip for each transaction otherwise.
+
+    One that was lost since its last use a moment ago fails the statement, and the pool drops all that are as old.
+    """
+    used = WeakKeyDictionary[Any, float]()
+    ask = engine.sync_engine.dialect.do_ping
+
+    def do_ping(connection: Any) -> bool:
+        return time.monotonic() - used.get(connection.driver_connection, 0.0) < IDLE_SECONDS or ask(connection)
+
+    def note(connection: Any, _record: Any) -> None:
+        if connection is not None:  # one that was found broken is gone by then
+            used[connection.driver_connection] = time.monotonic()
+
+    engine.sync_engine.dialect.do_ping = do_ping  # type: ignore[assignment,method-assign]
+    event.listen(engine.sync_engine, "checkin", note)
 
 
 def affected(result: Result[Any]) -> int:

@@ -27,5 +27,8 @@ async def erase_user(session: AsyncSession, user_id: UUID) -> None:
     )
     links = await links_of_user(session, user_id)
     await locks.hold_accounts(session, [link.account_number for link in links])
+    # Only now: an objection that was being made held the account.
+    await session.execute(text("DELETE FROM objections WHERE user_id = :id"), user)
+    await session.execute(text("UPDATE objections SET objected_by = NULL WHERE objected_by = :id"), user)
     await end_links(session, links, "erased")
     publish(session, UserDataErased(user_id=user_id))

@@ -1,8 +1,9 @@
 """Import of the billing system's exports: contracts and payments, all or nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -56,9 +57,13 @@ def _kopecks(cells: Cells) -> int:
         raise BadRow("amount is not a number with at most two decimals") from None
 
 
+# A file has a few hundred different days in millions of rows.
+_booked_date = lru_cache(maxsize=4096)(rules.booked_date)
+
+
 def _date(cells: Cells, name: str) -> date:
     try:
-        return rules.booked_date(cells[name])
+        return _booked_date(cells[name])
     except ValueError:
         raise BadRow(f"{name} is not a date like 2026-11-25") from None
 
@@ -82,8 +87,13 @@ PAYMENTS = Shape(
     convert=payment_row,
 )
 
+# Whether a row is new is told by its xmax: only one that was there before was locked by the upsert.
+_COUNTED = """
+    WITH taken AS ({} RETURNING xmax = 0 AS is_new)
+    SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM taken
+"""
 # A file that says nothing new about a row leaves it untouched: the same file again writes nothing.
-_TAKE_CONTRACTS = text("""
+_TAKE_CONTRACTS = """
     INSERT INTO contracts AS known (account_number, opened_on, address, address_as_of, closed_on, closed_as_of)
     SELECT DISTINCT ON (account_number, opened_on) account_number, opened_on, address, :as_of, closed_on, :as_of
     FROM staged_contracts
@@ -97,9 +107,9 @@ _TAKE_CONTRACTS = text("""
     WHERE known.address_as_of < :as_of OR known.closed_as_of < :as_of OR known.closed_as_of IS NULL
         OR (known.address_as_of = :as_of AND known.address <> excluded.address)
         OR (known.closed_as_of = :as_of AND known.closed_on IS DISTINCT FROM excluded.closed_on)
-""")
+"""
 # A reversal stays, whatever a later line or file leaves out.
-_TAKE_PAYMENTS = text("""
+_TAKE_PAYMENTS = """
     INSERT INTO payments AS known (payment_id, account_number, kopecks, paid_on, service, reversed_on, as_of)
     SELECT DISTINCT ON (payment_id) payment_id, account_number, kopecks, paid_on, service,
         min(reversed_on) OVER (PARTITION BY payment_id), CAST(:as_of AS timestamptz)
@@ -119,6 +129,14 @@ _TAKE_PAYMENTS = text("""
         OR least(known.reversed_on, excluded.reversed_on) IS DISTINCT FROM known.reversed_on
         OR (known.as_of = excluded.as_of AND (known.account_number, known.kopecks, known.paid_on, known.service)
             IS DISTINCT FROM (excluded.account_number, excluded.kopecks, excluded.paid_on, excluded.service))
+"""
+
+
+_OUTLIVED = text("""
+    SELECT count(*) FROM links WHERE ended_at IS NULL AND EXISTS (
+        SELECT FROM contracts
+        WHERE contracts.account_number = links.account_number AND contracts.opened_on > links.evidence_on
+    )
 """)
 
 
@@ -132,26 +150,64 @@ class Files:
     """The day that the files tell of; today where it is not given."""
 
 
-async def import_billing(database: Database, files: Files, zone: ZoneInfo, *, accept_rejects: bool) -> list[Staged]:
+@dataclass(frozen=True)
+class Applied:
+    """What one file changed, or would have."""
+
+    file: Staged
+    new: int
+    changed: int
+
+
+@dataclass
+class Imported:
+    """What came of one run."""
+
+    files: list[Applied] = field(default_factory=list)
+    links_ended: int = 0
+    """Links of earlier contracts, which the files told of."""
+
+
+class _OnlyTried(Exception):
+    """Nothing of this transaction is to be kept."""
+
+
+async def import_billing(
+    database: Database, files: Files, zone: ZoneInfo, *, accept_rejects: bool = False, dry_run: bool = False
+) -> Imported:
     """Apply the files in one transaction, then end links and grant wishes as the new facts ask for.
 
     Raises `ImportRefused` and `TooManyRejects`. Interrupted in the first part nothing was applied; in the second, the
-    next run goes on with it.
+    next run goes on with it. A dry run does the first part and keeps nothing of it but the files of bad rows.
     """
-    async with database.transaction() as session:
-        as_of = await _moment(session, files.as_of, zone)
-        staged = []
-        if files.accounts is not None:
-            staged.append(await stage(session, files.accounts, ACCOUNTS, table="staged_contracts"))
-        if files.payments is not None:
-            staged.append(await stage(session, files.payments, PAYMENTS, table="staged_payments"))
-        refuse_bad_files(staged, accept_rejects=accept_rejects)
-        if files.accounts is not None:
-            await session.execute(_TAKE_CONTRACTS, {"as_of": as_of})
-        if files.payments is not None:
-            await session.execute(_TAKE_PAYMENTS, {"as_of": as_of})
+    done = Imported()
+    try:
+        async with database.transaction() as session:
+            await _apply(session, files, zone, accept_rejects, done)
+            done.links_ended = (await session.execute(_OUTLIVED)).scalar_one()
+            if dry_run:
+                raise _OnlyTried
+    except _OnlyTried:
+        return done
     await settle_all(database, zone)
-    return staged
+    return done
+
+
+async def _apply(session: AsyncSession, files: Files, zone: ZoneInfo, accept_rejects: bool, done: Imported) -> None:
+    as_of = await _moment(session, files.as_of, zone)
+    named = (
+        (files.accounts, ACCOUNTS, "staged_contracts", _TAKE_CONTRACTS),
+        (files.payments, PAYMENTS, "staged_payments", _TAKE_PAYMENTS),
+    )
+    staged = [
+        (await stage(session, path, shape, table=table), statement)
+        for path, shape, table, statement in named
+        if path is not None
+    ]
+    refuse_bad_files([file for file, _ in staged], accept_rejects=accept_rejects)
+    for file, statement in staged:
+        new, changed = (await session.execute(text(_COUNTED.format(statement)), {"as_of": as_of})).one()
+        done.files.append(Applied(file, new, changed))
 
 
 async def _moment(session: AsyncSession, as_of: date | None, zone: ZoneInfo) -> datetime:

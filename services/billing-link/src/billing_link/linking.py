@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, func, select
 from uuid_utils.compat import uuid7
 
-from billing_link import attempts, locks, rules
+from billing_link import attempts, guessing, locks, rules
 from billing_link.billing_facts import contracts_of, payments_of
+from billing_link.holders import objected_on
 from billing_link.links import links_of_user, make_link
 from billing_link.rules import TRY_LATER, AlreadyLinked, Decision, LinkPending, TooManyAccounts
 from billing_link.settings import BillingLinkSettings
@@ -69,7 +69,7 @@ async def _pending_of(session: AsyncSession, user_id: UUID) -> Sequence[LinkRequ
     return (await session.execute(statement)).scalars().all()
 
 
-async def decide_requests(session: AsyncSession, asked: Sequence[LinkRequested], zone: ZoneInfo) -> None:
+async def decide_requests(session: AsyncSession, asked: Sequence[LinkRequested], settings: BillingLinkSettings) -> None:
     """Decide each request that is still pending; one that is decided or erased already is passed over."""
     await locks.hold_accounts(session, {event.account_number for event in asked})
     await locks.read_facts(session)
@@ -78,9 +78,8 @@ async def decide_requests(session: AsyncSession, asked: Sequence[LinkRequested],
         request = await _still_pending(session, event.request_id)
         if request is None:
             continue
-        decision = (
-            TRY_LATER if now - request.created_at > rules.UNDECIDED_FOR else await _judged(session, request, zone)
-        )
+        given_up = now - request.created_at > rules.UNDECIDED_FOR
+        decision = TRY_LATER if given_up else await _judged(session, request, settings)
         await _carry_out(session, request, decision)
 
 
@@ -94,17 +93,19 @@ async def _still_pending(session: AsyncSession, request_id: UUID) -> LinkRequest
     return (await session.execute(statement)).scalar_one_or_none()
 
 
-async def _judged(session: AsyncSession, request: LinkRequest, zone: ZoneInfo) -> Decision:
+async def _judged(session: AsyncSession, request: LinkRequest, settings: BillingLinkSettings) -> Decision:
     """The decision as of the day of the request. Everything is looked up in every case, so that time tells nothing."""
     assert request.created_at is not None
     assert request.kopecks is not None
-    today = rules.day_of(request.created_at, zone)
+    today = rules.day_of(request.created_at, settings.time_zone)
     number = request.account_number
     contract = (await contracts_of(session, [number])).get(number)
     since = rules.months_before(today, rules.WINDOW_MONTHS)
     payments = await payments_of(session, number, since, until=today)
     decision = rules.decide(payments, contract, request.kopecks, today)
-    return rules.NOT_CONFIRMED if request.account_spent else decision
+    barred = rules.barred(await objected_on(session, request.user_id, number), contract)
+    too_frequent = await guessing.is_too_frequent(session, request.kopecks, settings.refuse_amounts_above)
+    return rules.NOT_CONFIRMED if request.account_spent or barred or too_frequent else decision
 
 
 async def _carry_out(session: AsyncSession, request: LinkRequest, decision: Decision) -> None:

@@ -37,8 +37,8 @@ async def make_link(
     origin: Origin,
     evidence_on: date,
     request_id: UUID | None = None,
-) -> None:
-    """Link and say so, once: somebody who holds the account already keeps the link that they have.
+) -> UUID | None:
+    """Link and say so, once; the link's id. Somebody who holds the account already keeps the link that they have: None.
 
     The caller holds the account.
     """
@@ -46,7 +46,7 @@ async def make_link(
     values = {"id": link_id, "user_id": user_id, "number": number, "origin": origin, "evidence_on": evidence_on}
     linked_at = await session.scalar(_MAKE, values)
     if linked_at is None:
-        return
+        return None
     others = [link.user_id for link in await active_links(session, [number]) if link.user_id != user_id]
     publish(
         session,
@@ -60,6 +60,7 @@ async def make_link(
             other_holders=others,
         ),
     )
+    return link_id
 
 
 async def end_links(session: AsyncSession, links: Iterable[Link], reason: EndReason) -> None:

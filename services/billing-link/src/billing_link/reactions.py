@@ -14,7 +14,7 @@ from shared.inbox import Heard
 
 
 async def on_links_requested(session: AsyncSession, events: Sequence[LinkRequested], wired: Wired) -> None:
-    await linking.decide_requests(session, events, wired.zone)
+    await linking.decide_requests(session, events, wired.settings)
 
 
 async def on_legacy_users_migrated(session: AsyncSession, events: Sequence[LegacyUserMigrated], wired: Wired) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 from unicodedata import normalize
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared.languages import _
@@ -78,6 +79,12 @@ class TooManyAccounts(Refusal):
     status = 409
     code = "too-many-accounts"
     detail = _("No more accounts can be added. Remove one first.")
+
+
+class NotRemovable(Refusal):
+    status = 403
+    code = "not-removable"
+    detail = _("Only somebody who came after you, by an amount and not long ago, can be removed. Support can help.")
 
 
 class TooManyAttempts(Refusal):
@@ -230,3 +237,27 @@ def outlives(evidence_on: date, contract: Contract | None) -> bool:
 def credentials_confirm(credentials_as_of: date, contract: Contract, today: date) -> bool:
     """Whether an old portal's login proves that its account is the user's: one of an earlier tenant's does not."""
     return outlives(credentials_as_of, contract) and not contract.is_closed(today)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A link as another holder of the account sees it."""
+
+    link_id: UUID
+    origin: str
+    linked_at: datetime
+
+    def is_younger_than(self, other: "Hold") -> bool:
+        """Links that one transaction made have the same time; their ids stand in the order of the requests."""
+        return (self.linked_at, self.link_id) > (other.linked_at, other.link_id)
+
+
+def removable(hold: Hold, own: Hold, now: datetime, within: timedelta) -> bool:
+    """Whether the holder of `own` may end `hold`: a payment's amount can be guessed or overheard, and whoever was there
+    before knows whose home it is. An old password and support's word are proof enough."""
+    return hold.origin == "amount" and hold.is_younger_than(own) and now - hold.linked_at <= within
+
+
+def barred(objected_on: date | None, contract: Contract | None) -> bool:
+    """Whether an objection still stands: with a new contract the account is another household's, and it falls."""
+    return objected_on is not None and outlives(objected_on, contract)

@@ -3,6 +3,7 @@
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
@@ -26,3 +27,11 @@ class BillingLinkSettings(ServiceSettings):
     attempts_per_address_day: int = 20
     attempts_per_day: int = 2000
     """In all; above it nobody can ask for an account, and somebody must look."""
+    objection_days: int = 30
+    """So long may an earlier holder end a link that was made by an amount."""
+    guess_bound_alarm: float = Field(default=0.05, gt=0, le=1)
+    """The chance of linking one account by guessing above which every computation of it raises an alarm."""
+    refuse_amounts_above: float | None = Field(default=None, ge=0.0005, le=1)
+    """An amount that more than this share of the accounts could be linked by links none of them; none: every may."""
+    payments_retention_days: int = Field(default=120, ge=100)
+    """What was paid earlier goes: it confirms nothing after three months and the 72 hours of a request."""

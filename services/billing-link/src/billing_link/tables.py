@@ -1,9 +1,11 @@
 """Rows of billing-link: what billing told of accounts, and who holds which."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from shared.tables import timestamp
@@ -131,3 +133,57 @@ class ErasedHolder(SQLModel, table=True):
     __tablename__ = "erased_holders"
 
     user_id: UUID = Field(primary_key=True)
+
+
+class Objection(SQLModel, table=True):
+    """An earlier holder ended the user's link: later requests by amount are refused, until a new contract begins."""
+
+    __tablename__ = "objections"
+
+    user_id: UUID = Field(primary_key=True)
+    account_number: str = Field(primary_key=True)
+    link_id: UUID
+    """The link that it ended."""
+    objected_by: UUID | None = None
+    """Whoever objected; nobody once they are erased."""
+    objected_on: date
+
+
+class LinkAct(SQLModel, table=True):
+    """What support did or looked at, who, and why; kept for good."""
+
+    __tablename__ = "link_acts"
+    __table_args__ = (Index("link_acts_on_an_account", "account_number", "id"),)
+
+    id: UUID = Field(primary_key=True)
+    act: str
+    account_number: str | None = None
+    user_id: UUID | None = None
+    link_id: UUID | None = None
+    done_by: str
+    reason: str
+    done_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+
+
+class FrequentAmount(SQLModel, table=True):
+    """An amount and the share of accounts that it would link, as the last computation of the guess bound found it."""
+
+    __tablename__ = "frequent_amounts"
+
+    kopecks: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    share: float
+
+
+class GuessBoundRow(SQLModel, table=True):
+    """What guessing could win by the payments of that moment and the limits of then; one row per computation."""
+
+    __tablename__ = "guess_bounds"
+
+    computed_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
+    id: UUID = Field(primary_key=True)
+    accounts: int = Field(sa_column=Column(BigInteger, nullable=False))
+    per_account: float
+    per_user_day: float
+    per_address_day: float
+    links_per_day: float
+    classes: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))

@@ -24,7 +24,7 @@ CodeId = Annotated[UUID, Path(description="the `id` of the answer to `POST /v1/c
 STOPPED = (TooManyCodes, CodesUnavailable)
 
 
-def wired(request: Request) -> Wired:
+async def wired(request: Request) -> Wired:
     found: Wired = request.app.state.wired
     return found
 

@@ -54,7 +54,7 @@ def routes_of(*, tags: list[str | Enum], prefix: str = "") -> APIRouter:
     return router(prefix=prefix, tags=tags, generate_unique_id_function=lambda route: route.name)
 
 
-def wired(request: Request) -> Wired:
+async def wired(request: Request) -> Wired:
     found: Wired = request.app.state.wired
     return found
 
