@@ -6,6 +6,7 @@ import json
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -67,6 +68,8 @@ class PrivateKeys:
 
     path: Path
     _keys: KeySet = field(init=False)
+    _found: dict[tuple[str, str | None], tuple[str, bytes]] = field(init=False, default_factory=dict, repr=False)
+    """An import asks for one key a million times."""
 
     def __post_init__(self) -> None:
         self._keys = _read(self.path)
@@ -89,9 +92,11 @@ class PrivateKeys:
 
     def secret(self, purpose: str, kid: str | None = None) -> tuple[str, bytes]:
         """The name and bytes of the current symmetric key of the purpose, or of the one named."""
+        if (known := self._found.get((purpose, kid))) is not None:
+            return known
         for key in self.all(purpose):
             if isinstance(key, OctKey) and kid in (None, key.kid):
-                return key.kid or "", key.raw_value
+                return self._found.setdefault((purpose, kid), (key.kid or "", key.raw_value))
         raise KeyMissing(f"{self.path} has no key named {kid}")
 
     def hmac(self, label: str, *parts: str, kid: str | None = None) -> bytes:
@@ -121,6 +126,7 @@ class CannotDecrypt(Exception):
     """The encrypted value is not what was written, or not for this row."""
 
 
+@lru_cache(maxsize=64)
 def _aes(secret: bytes, purpose: str) -> AESGCM:
     """A key of its own for encryption, so that one secret may serve HMAC and AES."""
     return AESGCM(hmac.new(secret, f"aes-256-gcm {purpose}".encode(), hashlib.sha256).digest())

@@ -20,7 +20,6 @@ async def add(session: AsyncSession, user_id: UUID, right: Verified, wired: Wire
     user = await session.get(User, user_id, with_for_update=True)
     if user is None or user.status != "active":
         raise NotAuthenticated
-    await guessing.was_right(session, right.attempt.guess)
     statement = text(
         "DELETE FROM legacy_users WHERE id = :id RETURNING id, account_number, hash_kind, credentials_as_of"
     )
@@ -29,6 +28,8 @@ async def add(session: AsyncSession, user_id: UUID, right: Verified, wired: Wire
         raise rules.WrongPassword
     await moving.close(session, old.account_number, old.hash_kind, wired)
     await tokens.kill(session, old.id)
+    # After the old login's row, as a sign-in takes both: the other way round two at once could wait for each other.
+    await guessing.was_right(session, right.attempt.guess)
     history.record(session, user.id, "legacy_login_added", account_number=old.account_number)
     event = LegacyUserMigrated(
         user_id=user.id, account_number=old.account_number, credentials_as_of=old.credentials_as_of
