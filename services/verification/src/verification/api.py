@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.client import address_of, counted_as
 from shared.contracts.verification import Purpose
+from shared.documented import KEYED, problems
 from shared.idempotency import IDEMPOTENT, answered, known_answer
+from shared.problems import NotFound
 from shared.routes import router
 from verification import codes, numbers
-from verification.documented import KEYED, problems
 from verification.refusing import at_once, kept
 from verification.rules import CodeNotValid, CodesUnavailable, PhoneInvalid, TooManyCodes, WrongCode
 from verification.wired import Wired
@@ -80,7 +81,7 @@ class ProofAnswer(BaseModel):
     operation_id="ask_for_code",
     summary="Send a code to a phone",
     response_description="The SMS is on its way",
-    responses=problems(PhoneInvalid, *STOPPED, *KEYED),
+    responses=problems(PhoneInvalid, *STOPPED, *KEYED, body="phone"),
 )
 async def ask(request: Request, body: CodeBody, address: Address, doors: Doors) -> Response:
     """A second code for the same phone within a minute is refused. No answer tells whether the phone is known."""
@@ -107,7 +108,7 @@ async def ask(request: Request, body: CodeBody, address: Address, doors: Doors) 
     operation_id="send_code_again",
     summary="Send the same code again",
     response_description="The SMS is on its way: same code, same expiry, same checks left",
-    responses=problems(CodeNotValid, *STOPPED, body=False, path=True),
+    responses=problems(CodeNotValid, NotFound, *STOPPED, path="code_id"),
 )
 async def send_again(code_id: CodeId, address: Address, doors: Doors) -> Any:
     """A code that ends within 45 seconds is not sent again: ask for a new one."""
@@ -123,7 +124,12 @@ async def send_again(code_id: CodeId, address: Address, doors: Doors) -> Any:
     operation_id="check_code",
     summary="Exchange the right code for a phone proof",
     response_description="The phone was in hand",
-    responses=problems(WrongCode, CodeNotValid, CodesUnavailable, path=True, wrong_code={"attempts_left": 4}),
+    responses=problems(
+        *(WrongCode, CodeNotValid, NotFound, CodesUnavailable),
+        body="code",
+        path="code_id",
+        members={"wrong-code": {"attempts_left": 4}},
+    ),
 )
 async def check(code_id: CodeId, body: CheckBody, doors: Doors) -> Any:
     """A code bears five checks and is right once. Expired, used up, used and unknown are alike."""

@@ -6,9 +6,9 @@ from typing import Literal
 from pydantic import Field
 
 from billing_link import accounts, rules
-from billing_link.api.documented import OWN, SIGNED_IN, problems
 from billing_link.api.doors import NUMBER, TIME, Body, Doors, Shown
 from shared.bearer import Caller
+from shared.documented import OWN, SIGNED_IN, problems
 from shared.routes import router
 
 routes = router(prefix="/v1/accounts", tags=["accounts"])
@@ -39,7 +39,7 @@ async def list_accounts(caller: Caller, doors: Doors) -> ShownAccounts:
     return ShownAccounts(items=[ShownAccount.model_validate(one) for one in held])
 
 
-@routes.patch("/{account_number}", responses=problems(*OWN, rules.AliasTooLong, field="alias"))
+@routes.patch("/{account_number}", responses=problems(*OWN, rules.AliasTooLong, body="alias"))
 async def rename_account(caller: Caller, doors: Doors, account_number: str, body: AliasBody) -> ShownAccount:
     """Name an account; nobody but the caller sees the name. An empty one takes it away."""
     alias = rules.alias(body.alias)

@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import Field
 
 from billing_link import holders, rules
-from billing_link.api.documented import OWN, problems
 from billing_link.api.doors import ID, TIME, Doors, Shown
 from shared.bearer import Caller
+from shared.documented import OWN, problems
 from shared.routes import router
 
 routes = router(prefix="/v1/accounts/{account_number}/holders", tags=["holders"])

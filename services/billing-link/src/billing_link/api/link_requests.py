@@ -8,12 +8,12 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 
 from billing_link import linking, rules
-from billing_link.api.documented import KEYED, OWN, SIGNED_IN, problems
 from billing_link.api.doors import ID, NUMBER, TIME, AccountNumber, Body, Doors, Shown
 from billing_link.tables import LinkRequest
 from billing_link.wired import Wired
 from shared.bearer import Caller
 from shared.client import address_of, counted_as
+from shared.documented import KEYED, OWN, SIGNED_IN, problems
 from shared.idempotency import IDEMPOTENT, answered, known_answer
 from shared.refusals import InvalidFields, Refusal
 from shared.routes import router
@@ -60,14 +60,17 @@ class ShownRequests(Shown):
     next_cursor: UUID | None = Field(description="null: these are the last", examples=[ID])
 
 
+LOCATION = {"Location": {"description": "of the request", "schema": {"type": "string"}}}
+
+
 @routes.post(
     "",
     status_code=202,
     response_model=ShownRequest,
     dependencies=[IDEMPOTENT],
     responses={
-        202: {"headers": {"Location": {"description": "of the request", "schema": {"type": "string"}}}},
-        **problems(*SIGNED_IN, *KEYED, *ASKING, field="account_number"),
+        202: {"headers": LOCATION},
+        **problems(*SIGNED_IN, *KEYED, *ASKING, body="account_number", headers={"link-pending": LOCATION}),
     },
 )
 async def ask_for_link(request: Request, caller: Caller, doors: Doors, body: LinkRequestBody) -> Response:
@@ -99,7 +102,7 @@ def _read(body: LinkRequestBody) -> tuple[str, int]:
     return number, kopecks
 
 
-@routes.get("/{request_id:uuid}", responses=problems(*OWN, field="?wait"))
+@routes.get("/{request_id:uuid}", responses=problems(*OWN, query="wait"))
 async def show_link_request(
     caller: Caller,
     doors: Doors,
@@ -119,7 +122,7 @@ async def _own_request(doors: Wired, user_id: UUID, request_id: UUID) -> LinkReq
         return await linking.own_request(session, user_id, request_id)
 
 
-@routes.get("", responses=problems(*SIGNED_IN, field="?limit"))
+@routes.get("", responses=problems(*SIGNED_IN, query="limit"))
 async def list_link_requests(
     caller: Caller,
     doors: Doors,

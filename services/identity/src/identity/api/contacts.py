@@ -5,12 +5,13 @@ import secrets
 from fastapi import Request, Response
 
 from identity import addresses, changing, letters, proofs, reauthenticating, rules, tokens
-from identity.api.documented import NEW_PASSWORD, REAUTHENTICATED, SIGNED_IN, problems
+from identity.api.documented import NEW_PASSWORD, REAUTHENTICATED
 from identity.api.doors import Body, Doors, Email, LinkToken, Password, Phone, PhoneProof, counted_address, routes_of
 from identity.registering import unfit_password
 from identity.tables import User
 from shared.bearer import Caller
 from shared.contacts import canonical_email, canonical_phone
+from shared.documented import SIGNED_IN, problems
 from shared.problems import NotAuthenticated
 from shared.refusals import InvalidFields
 
@@ -43,7 +44,7 @@ class ReversalBody(Body):
 @routes.put(
     "/me/password",
     status_code=204,
-    responses=problems(*SIGNED_IN, *REAUTHENTICATED, *NEW_PASSWORD, field="password"),
+    responses=problems(*SIGNED_IN, *REAUTHENTICATED, *NEW_PASSWORD, body="password"),
 )
 async def change_password(request: Request, body: PasswordBody, caller: Caller, doors: Doors) -> Response:
     """Set another password; all other sessions end."""
@@ -65,7 +66,7 @@ async def change_password(request: Request, body: PasswordBody, caller: Caller, 
 @routes.put(
     "/me/phone",
     status_code=204,
-    responses=problems(*SIGNED_IN, *REAUTHENTICATED, rules.PhoneInvalid, rules.PhoneProofInvalid, field="phone"),
+    responses=problems(*SIGNED_IN, *REAUTHENTICATED, rules.PhoneInvalid, rules.PhoneProofInvalid, body="phone"),
 )
 async def change_phone(request: Request, body: PhoneBody, caller: Caller, doors: Doors) -> Response:
     """Change the phone to one that was shown to be in hand."""
@@ -83,7 +84,7 @@ async def change_phone(request: Request, body: PhoneBody, caller: Caller, doors:
     "/me/email",
     status_code=202,
     response_class=Response,
-    responses=problems(*SIGNED_IN, *REAUTHENTICATED, rules.EmailInvalid, rules.TooManyLetters, field="email"),
+    responses=problems(*SIGNED_IN, *REAUTHENTICATED, rules.EmailInvalid, rules.TooManyLetters, body="email"),
 )
 async def change_email(request: Request, body: EmailBody, caller: Caller, doors: Doors) -> Response:
     """Ask for another address; it takes effect when the letter that goes there is confirmed."""
@@ -112,7 +113,7 @@ async def send_confirmation_again(caller: Caller, doors: Doors) -> Response:
     return Response(status_code=202)
 
 
-@routes.post("/email-reversals", status_code=204, responses=problems(rules.LinkNotValid, field="token"))
+@routes.post("/email-reversals", status_code=204, responses=problems(rules.LinkNotValid, body="token"))
 async def reverse(body: ReversalBody, doors: Doors) -> Response:
     """Bring the address back that was changed: all sessions end, the password opens nothing any more, and a letter to
     that address sets a new one."""

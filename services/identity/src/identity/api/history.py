@@ -8,10 +8,11 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 
 from identity import erasing, history, reauthenticating, rules
-from identity.api.documented import KEYED, REAUTHENTICATED, SIGNED_IN, problems
+from identity.api.documented import REAUTHENTICATED
 from identity.api.doors import ID, Body, Doors, Password, counted_address, routes_of
 from identity.history import Kind
 from shared.bearer import Caller
+from shared.documented import KEYED, SIGNED_IN, problems
 from shared.idempotency import IDEMPOTENT, answered, known_answer
 
 routes = routes_of(prefix="/v1/me", tags=["me"])
@@ -42,7 +43,7 @@ class ErasureAnswer(BaseModel):
 @routes.get(
     "/history",
     response_model=Entries,
-    responses=problems(*SIGNED_IN, rules.CursorInvalid, field="?limit"),
+    responses=problems(*SIGNED_IN, rules.CursorInvalid, query="limit"),
 )
 async def get_history(
     caller: Caller,
@@ -61,7 +62,7 @@ async def get_history(
     status_code=202,
     response_model=ErasureAnswer,
     dependencies=[IDEMPOTENT],
-    responses=problems(*SIGNED_IN, *REAUTHENTICATED, *KEYED, field="current_password"),
+    responses=problems(*SIGNED_IN, *REAUTHENTICATED, *KEYED, body="current_password"),
 )
 async def erase(request: Request, body: ErasureBody, caller: Caller, doors: Doors) -> Response:
     """Erase the caller, here at once and in every service within a day; every session ends with it."""

@@ -6,9 +6,10 @@ from fastapi import Request
 from pydantic import BaseModel, Field
 
 from identity import merging, rules, signing_in
-from identity.api.documented import REAUTHENTICATED, SIGNED_IN, problems
+from identity.api.documented import REAUTHENTICATED
 from identity.api.doors import Body, Doors, Login, Password, origin, routes_of
 from shared.bearer import Caller
+from shared.documented import SIGNED_IN, problems
 
 routes = routes_of(prefix="/v1/me", tags=["me"])
 
@@ -28,7 +29,7 @@ class LegacyLoginAnswer(BaseModel):
     "/legacy-logins",
     status_code=201,
     response_model=LegacyLoginAnswer,
-    responses=problems(*SIGNED_IN, *REAUTHENTICATED, field="login"),
+    responses=problems(*SIGNED_IN, *REAUTHENTICATED, body="login"),
 )
 async def add_legacy_login(request: Request, body: LegacyLoginBody, caller: Caller, doors: Doors) -> Any:
     """Move another login of the old portal into the caller's cabinet."""

@@ -8,12 +8,12 @@ from fastapi import Request
 from pydantic import BaseModel, Field
 
 from identity import changing
-from identity.api.documented import SIGNED_IN, problems
 from identity.api.doors import ID, Body, Doors, routes_of
 from identity.tables import User
 from shared.bearer import Caller
 from shared.contacts import mask_email
 from shared.context import Locale
+from shared.documented import SIGNED_IN, problems
 from shared.problems import NotAuthenticated
 
 routes = routes_of(tags=["me"])
@@ -51,7 +51,7 @@ async def me(caller: Caller, doors: Doors) -> Any:
     return _shown(user)
 
 
-@routes.patch("/v1/me", response_model=Me, responses=problems(*SIGNED_IN, field="locale"))
+@routes.patch("/v1/me", response_model=Me, responses=problems(*SIGNED_IN, body="locale"))
 async def change_me(body: MeBody, caller: Caller, doors: Doors) -> Any:
     """Change the language of letters and SMS."""
     async with doors.database.transaction() as session:

@@ -4,9 +4,10 @@ from fastapi import Request, Response
 from pydantic import Field
 
 from identity import letters, recovering, rules
-from identity.api.documented import KEYED, NEW_PASSWORD, problems
+from identity.api.documented import NEW_PASSWORD
 from identity.api.doors import Body, Doors, LinkToken, Password, routes_of
 from identity.registering import unfit_password
+from shared.documented import KEYED, problems
 from shared.idempotency import IDEMPOTENT, answered, known_answer
 from shared.refusals import InvalidFields
 
@@ -27,7 +28,7 @@ class ResetBody(Body):
     "/password-recoveries",
     status_code=202,
     dependencies=[IDEMPOTENT],
-    responses=problems(*KEYED, field="login_or_email"),
+    responses=problems(*KEYED, body="login_or_email"),
 )
 async def recover(request: Request, body: RecoveryBody, doors: Doors) -> Response:
     """Ask for a letter with a link; the answer and the work are the same whoever exists."""
@@ -41,7 +42,7 @@ async def recover(request: Request, body: RecoveryBody, doors: Doors) -> Respons
 @routes.post(
     "/password-resets",
     status_code=204,
-    responses=problems(rules.LinkNotValid, *NEW_PASSWORD, field="token"),
+    responses=problems(rules.LinkNotValid, *NEW_PASSWORD, body="token"),
 )
 async def reset(body: ResetBody, doors: Doors) -> Response:
     """Set a new password by the token of a link; every session ends."""

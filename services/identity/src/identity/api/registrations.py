@@ -7,12 +7,12 @@ from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
 from identity import addresses, letters, proofs, registering, rules
-from identity.api.documented import KEYED, problems
 from identity.api.doors import ID, Body, Doors, Email, LinkToken, Login, Password, Phone, PhoneProof, routes_of
 from identity.passwords import PasswordTooLong, PasswordTooWeak
 from shared import context
 from shared.contacts import mask_email
 from shared.context import Locale
+from shared.documented import KEYED, problems
 from shared.idempotency import IDEMPOTENT, answered, known_answer
 
 routes = routes_of(prefix="/v1", tags=["registration"])
@@ -64,7 +64,7 @@ class ConfirmationAnswer(BaseModel):
         rules.ConsentRequired,
         rules.LoginTaken,
         *KEYED,
-        field="login",
+        body="login",
     ),
 )
 async def register(request: Request, body: RegistrationBody, doors: Doors) -> Response:
@@ -92,7 +92,7 @@ async def register(request: Request, body: RegistrationBody, doors: Doors) -> Re
     "/registrations/{registration_id}/letters",
     status_code=202,
     response_class=Response,
-    responses=problems(rules.TooManyLetters, field=".registration_id"),
+    responses=problems(rules.TooManyLetters, path="registration_id"),
 )
 async def send_letter_again(registration_id: UUID, doors: Doors) -> Response:
     """The confirmation letter again; any id is answered alike."""
@@ -102,7 +102,7 @@ async def send_letter_again(registration_id: UUID, doors: Doors) -> Response:
 
 
 @routes.post(
-    "/email-confirmations", response_model=ConfirmationAnswer, responses=problems(rules.LinkNotValid, field="token")
+    "/email-confirmations", response_model=ConfirmationAnswer, responses=problems(rules.LinkNotValid, body="token")
 )
 async def confirm(body: TokenBody, doors: Doors) -> Any:
     """Confirm an address by the token of a link."""

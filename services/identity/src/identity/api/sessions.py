@@ -8,12 +8,12 @@ from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
 from identity import rules, sessions, signing_in
-from identity.api.documented import SIGNED_IN, problems
 from identity.api.doors import ID, Body, Doors, Email, Login, Password, origin, routes_of
 from identity.session_tokens import Tokens
 from identity.tables import User
 from shared.bearer import ACCESS_SECONDS, Caller
 from shared.context import Locale
+from shared.documented import SIGNED_IN, problems
 from shared.languages import as_locale
 from shared.problems import NotFound
 from shared.refusals import Refusal
@@ -83,6 +83,12 @@ class SessionList(BaseModel):
     items: list[ShownSession]
 
 
+ONE_MORE_STEP = {
+    "email-not-confirmed": {"registration_id": ID, "email": "pe•••@mail.ru"},
+    "email-required": {"ticket": "Zk3vZ0yJ8mX2q1T5nB7cR4wL6hD9sF0aGpEiUoYtVxQ"},
+}
+
+
 @routes.post(
     "/sessions",
     status_code=201,
@@ -93,7 +99,8 @@ class SessionList(BaseModel):
         rules.EmailRequired,
         rules.UserBlocked,
         rules.TooManyAttempts,
-        field="login",
+        body="login",
+        members=ONE_MORE_STEP,
     ),
 )
 async def sign_in(request: Request, body: SignInBody, doors: Doors) -> Any:
@@ -121,7 +128,8 @@ async def sign_in(request: Request, body: SignInBody, doors: Doors) -> Any:
         rules.InvalidCredentials,
         rules.EmailNotConfirmed,
         rules.EmailInvalid,
-        field="ticket",
+        body="ticket",
+        members=ONE_MORE_STEP,
     ),
 )
 async def sign_in_with_email(request: Request, body: LegacySignInBody, doors: Doors) -> Any:
@@ -135,7 +143,7 @@ async def sign_in_with_email(request: Request, body: LegacySignInBody, doors: Do
 @routes.post(
     "/sessions/refresh",
     response_model=TokensAnswer,
-    responses=problems(rules.SessionEnded, field="refresh_token"),
+    responses=problems(rules.SessionEnded, body="refresh_token"),
 )
 async def refresh(body: RefreshBody, doors: Doors) -> Any:
     """The next pair of tokens."""
@@ -163,7 +171,7 @@ async def sign_out(caller: Caller, doors: Doors) -> Response:
     return Response(status_code=204)
 
 
-@routes.delete("/sessions/{session_id}", status_code=204, responses=problems(*SIGNED_IN, NotFound, field=".session_id"))
+@routes.delete("/sessions/{session_id}", status_code=204, responses=problems(*SIGNED_IN, NotFound, path="session_id"))
 async def end_session(session_id: UUID, caller: Caller, doors: Doors) -> Response:
     """End one session of the caller's."""
     async with doors.database.transaction() as session:
