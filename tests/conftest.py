@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from deploy import keys as key_files
 from deploy.embedded.servers import KAFKA, POSTGRES_URL, REDIS_URL
 from shared.service import Service
 from tests import servers
 from tests.kit import Databases, Running, running
+
+# No test is timed: an example that is slow on a busy machine is no failure.
+settings.register_profile("kabinet", deadline=None)
+settings.load_profile("kabinet")
 
 
 def pytest_report_header() -> str:

@@ -69,7 +69,7 @@ def import_legacy_(
 
 @app.command(name="reencrypt-legacy")
 def reencrypt_legacy_() -> None:
-    """Encrypt the old portal's hashes anew under the newest `legacy` key; then an older key may leave the file."""
+    """Encrypt the old portal's hashes anew under the newest legacy key; then an older key may leave the file."""
 
     async def renew(kernel: Kernel, _wired: Any) -> int:
         with progress("old hashes") as moved:
