@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from notifier.main import service
 from notifier.settings import NotifierSettings
@@ -77,10 +78,9 @@ def test_second_provider_is_whole_or_there_is_none(half: dict[str, Any]) -> None
         NotifierSettings(**{**GOOD, **half})
 
 
-async def test_letters_that_would_go_unencrypted_are_told_of_aloud(
-    open_service: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_letters_that_would_go_unencrypted_are_told_of_aloud(open_service: Any) -> None:
     needed = {name: value for name, value in GOOD.items() if not name.endswith(("_url", "_file", "_servers"))}
-    await open_service(service, **needed, sms_url=GOOD["sms_url"], smtp_security="none")
+    with capture_logs() as said:
+        await open_service(service, **needed, sms_url=GOOD["sms_url"], smtp_security="none")
 
-    assert "letters_go_unencrypted" in capsys.readouterr().out
+    assert "letters_go_unencrypted" in [one["event"] for one in said]

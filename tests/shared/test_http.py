@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 from uuid_utils.compat import uuid7
 
 from shared import logging as our_logging
@@ -168,6 +169,7 @@ async def test_bug_is_500_without_a_trace_in_answer_or_log(room: Running, capsys
         answer = await post(room, {"title": "bug"}, **{"X-Request-Id": "abc-1", "traceparent": TRACE})
     finally:
         root.handlers, root.level = before[0], before[1]
+        structlog.reset_defaults()
 
     assert problem(answer)["code"] == "internal-error"
     assert (answer.headers["x-request-id"], answer.headers["traceparent"]) == ("abc-1", TRACE)
