@@ -11,6 +11,7 @@ from sqlalchemy import exc, text
 from shared import housekeeping
 from shared.migrating import check, migrate
 from tests.kit import Databases, Running, eventually
+from tests.shared.conftest import OpenDesk
 from tests.shared.desk import Desk
 
 
@@ -111,3 +112,19 @@ async def test_services_own_rows_go_by_its_own_condition(desk: Desk) -> None:
 
     assert await housekeeping.purge(desk.database, "effects", "n < 2") == 1
     assert await desk.effects() == [("new", 2)]
+
+
+async def test_connections_that_the_server_cut_are_not_used_again(desk_of: OpenDesk) -> None:
+    """Also where they were used a moment ago, so that nobody asks the server whether they live."""
+    desk = await desk_of("")
+    await asyncio.gather(*(desk.value("SELECT 1") for _ in range(3)))
+    own = await desk.database.connect()
+    await own.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await own.close()
+
+    assert await desk.value("SELECT 2") == 2
+    async with desk.database.reading() as connection:
+        assert (await connection.execute(text("SELECT 3"))).scalar() == 3

@@ -93,13 +93,15 @@ class Database:
 def ping_idle_only(engine: AsyncEngine) -> None:
     """Ask a pooled connection whether it lives only after `IDLE_SECONDS`: a round trip for each transaction otherwise.
 
-    One that was lost since its last use a moment ago fails the statement, and the pool drops all that are as old.
+    Before that it is asked what it knows by itself: a server that went away has closed it.
     """
     used = WeakKeyDictionary[Any, float]()
     ask = engine.sync_engine.dialect.do_ping
 
     def do_ping(connection: Any) -> bool:
-        return time.monotonic() - used.get(connection.driver_connection, 0.0) < IDLE_SECONDS or ask(connection)
+        driver = connection.driver_connection
+        recent = time.monotonic() - used.get(driver, 0.0) < IDLE_SECONDS
+        return (recent and not driver.is_closed()) or ask(connection)
 
     def note(connection: Any, _record: Any) -> None:
         if connection is not None:  # one that was found broken is gone by then
