@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from deploy import keys as key_files
 from deploy.embedded.servers import KAFKA, POSTGRES_URL, REDIS_URL
@@ -14,8 +14,8 @@ from shared.service import Service
 from tests import servers
 from tests.kit import Databases, Running, running
 
-# No test is timed: an example that is slow on a busy machine is no failure.
-settings.register_profile("kabinet", deadline=None)
+# No test is timed: an example that is slow to make or to try on a busy machine is no failure.
+settings.register_profile("kabinet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kabinet")
 
 
