@@ -95,3 +95,8 @@ async def bare_consumer(desk: Desk, records: int) -> None:
 def handled(desk: Desk) -> int:
     """Records of the desk's topic whose effect is committed, by this process."""
     return int(REGISTRY.get_sample_value("kabinet_records_handled_total", {"topic": desk.topic}) or 0)
+
+
+def relayed_rows() -> int:
+    """Outbox rows that this process's relays have sent."""
+    return int(REGISTRY.get_sample_value("kabinet_outbox_sent_total") or 0)
