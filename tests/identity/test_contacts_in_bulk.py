@@ -41,6 +41,7 @@ def test_an_address_is_taken_as_the_long_way_takes_it(text: str) -> None:
 @example("79123456789", ("KZ",))
 @example("8 (912) 345 67 89", ("RU",))
 @example("(912) 345-67-89", ("RU",))
+@example("+ 79000000000", ("RU",))
 @example("8" + " " * 30 + "9123456789", ("RU",))
 @settings(max_examples=300, deadline=None)
 def test_a_number_is_taken_as_the_long_way_takes_it(text: str, countries: Sequence[str]) -> None:

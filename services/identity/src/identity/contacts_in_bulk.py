@@ -12,6 +12,7 @@ _PLAIN_ADDRESS = re.compile(r"([A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*)@([A-Za-z0-9.-
 _LOCAL_LONGEST = 64
 # A Russian mobile's number is judged by one pattern, which phonenumbers has.
 _MOBILE = re.compile(r"(\+7|8|7|)(9[0-9]{9})")
+_BEGINNING = re.compile(r"\+?[0-9]")  # after a plus nothing may stand between
 _PUNCTUATION = str.maketrans("", "", " ().-\u00a0")
 _WRITTEN_LONGEST = 30
 
@@ -35,7 +36,7 @@ def bulk_phone(text: str, countries: tuple[str, ...]) -> str | None:
     if (
         mobile is None
         or len(text) > _WRITTEN_LONGEST
-        or not (text[0] == "+" or text[0].isdigit())
+        or not _BEGINNING.match(text)
         or not (countries[0] == "RU" or (mobile[1] == "+7" and "RU" in countries))
         or not _russian_mobile().fullmatch(mobile[2])
     ):
