@@ -8,11 +8,11 @@ import pytest
 
 from billing_link import restating, support
 from billing_link.restating import restate
-from billing_link.support import Mandate
 from shared.complaints import CannotGoOn
 from shared.contracts.billing import AccountClosed
 from shared.contracts.billing_link import AccountLinked, AccountUnlinked, LinkStated
 from shared.contracts.identity import UserErased
+from shared.mandate import Mandate
 
 from .conftest import NUMBER, TODAY, House, opened, said_by
 

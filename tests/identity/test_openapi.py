@@ -1,63 +1,26 @@
 """identity's OpenAPI: a stranger can generate a client from it, and nothing is answered that it does not tell of."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import pytest
-import schemathesis
-from fastapi import FastAPI
-from hypothesis import HealthCheck, given, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.core.result import Ok
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-)
 
-from deploy.embedded.ports import free_port
 from identity import rules
 from identity.main import service
 from shared.refusals import Refusal
-from shared.serving import serve_http
 from tests.identity.conftest import Identity
-from tests.kit import Running, eventually
+from tests.openapi import document_of, met, operations, told_codes
 
-CHECKS = [
-    not_a_server_error,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-]
 EXAMPLES_PER_ROUTE = 6
-REQUEST_SECONDS = 15  # the contract says that every request is answered within 10
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    app = FastAPI()
-    for router in service.routers:
-        app.include_router(router)
-    told: dict[str, Any] = app.openapi()
-    return told
-
-
-def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            yield f"{method.upper()} {path}", operation
+    return document_of(service)
 
 
 def test_every_code_that_is_refused_with_is_told(document: dict[str, Any]) -> None:
-    told = {
-        code
-        for _, operation in operations(document)
-        for answer in operation["responses"].values()
-        for code in answer.get("content", {}).get("application/problem+json", {}).get("examples", {})
-    }
+    told = told_codes(document)
     found = [one for one in vars(rules).values() if isinstance(one, type) and issubclass(one, Refusal)]
     raised = {one.code for one in found if one is not Refusal}
 
@@ -100,60 +63,12 @@ def test_guarded_routes_name_their_scheme_and_others_do_not(document: dict[str, 
     }
 
 
-@asynccontextmanager
-async def served(running: Running) -> AsyncIterator[str]:
-    """The service's application behind a real HTTP server, so that a generator of requests may run in a thread."""
-    port, stop = free_port(), asyncio.Event()
-    app = running.service.app(running.kernel, running.wired)
-    server = asyncio.create_task(serve_http(app, "127.0.0.1", port, stop))
-    try:
-        await eventually(lambda: _listens(port))
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        stop.set()
-        await server
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
-
-
 async def test_generated_requests_get_no_answer_that_is_not_told_of(identity: Identity) -> None:
     """Well-formed and malformed ones, of somebody who is signed in; every status stands with the route by number."""
     user_id = UUID(await identity.registered())
-    met: set[str] = set()
 
-    def ask(url: str) -> None:
-        schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
-        for result in schema.get_all_operations():
-            assert isinstance(result, Ok)
-            operation = result.ok()
+    # A session of its own each time: one call may end it.
+    found = await met(identity.running, lambda: identity.running.bearer(user_id), EXAMPLES_PER_ROUTE)
 
-            @settings(
-                max_examples=EXAMPLES_PER_ROUTE,
-                deadline=None,
-                database=None,
-                derandomize=True,
-                suppress_health_check=list(HealthCheck),
-            )
-            @given(case=operation.as_strategy())
-            def each(case: schemathesis.Case[Any]) -> None:
-                # A session of its own each time: one call may end it.
-                answer = case.call(headers=identity.running.bearer(user_id), timeout=REQUEST_SECONDS)
-                told = set(case.operation.definition.raw["responses"]) - {"default"}
-                assert str(answer.status_code) in told, f"{case.operation.label} answered {answer.status_code}, {told}"
-                case.validate_response(answer, checks=CHECKS)
-                met.add(f"{case.operation.label} {answer.status_code // 100}xx")
-
-            each()
-
-    async with served(identity.running) as url:
-        await asyncio.to_thread(ask, url)
-
-    assert {"GET /v1/me 2xx", "PATCH /v1/me 2xx", "POST /v1/password-recoveries 2xx"} <= met
-    assert {"POST /v1/registrations 4xx", "PUT /v1/me/password 4xx", "GET /v1/me/history 2xx"} <= met
+    assert {"GET /v1/me 2xx", "PATCH /v1/me 2xx", "POST /v1/password-recoveries 2xx"} <= found
+    assert {"POST /v1/registrations 4xx", "PUT /v1/me/password 4xx", "GET /v1/me/history 2xx"} <= found

@@ -10,9 +10,9 @@ import pytest
 
 from deploy.embedded.topics import FILE
 from identity import support
-from identity.support import Mandate
 from shared.complaints import CannotGoOn
 from shared.contracts.identity import SessionsEnded, UserErased
+from shared.mandate import Mandate
 from tests.identity.conftest import PASSWORD, Identity, bearer
 from tests.kit import problem
 

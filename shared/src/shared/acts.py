@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import asyncpg
 import typer
@@ -23,6 +23,8 @@ from shared.settings import HttpSettings, ServiceSettings, load, variable
 
 PLAIN_LINE_SECONDS = 2.0
 R = TypeVar("R")
+By = Annotated[str, typer.Option(help="who does it; kept")]
+Reason = Annotated[str, typer.Option(help="why; kept")]
 
 out = Console(markup=False, highlight=False)
 

@@ -8,15 +8,13 @@ import typer
 
 from billing_link import support
 from billing_link.main import service
-from billing_link.support import Mandate
 from billing_link.wired import Wired
-from shared.acts import act, out, shown, tell_rows
+from shared.acts import By, Reason, act, out, shown, tell_rows
+from shared.mandate import Mandate
 from shared.service import Kernel
 
 Number = Annotated[str, typer.Argument(help="the account's number")]
 LinkId = Annotated[UUID, typer.Argument(help="of a link, as `links list` tells it")]
-By = Annotated[str, typer.Option(help="who does it; kept")]
-Reason = Annotated[str, typer.Option(help="why; kept")]
 
 links = typer.Typer(no_args_is_help=True, help="Who holds which account, and what support may do about it.")
 

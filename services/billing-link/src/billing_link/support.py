@@ -19,6 +19,7 @@ from billing_link.holders import lift_objection
 from billing_link.links import end_links, make_link
 from billing_link.tables import ErasedHolder, Link, LinkAct
 from shared.complaints import CannotGoOn
+from shared.mandate import Mandate
 from shared.refusals import Refusal
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -26,14 +27,6 @@ _ACTS = text("""
     SELECT act, done_by, reason, done_at FROM link_acts
     WHERE account_number = :number OR user_id = :user_id ORDER BY id DESC LIMIT 100
 """)
-
-
-@dataclass(frozen=True)
-class Mandate:
-    """Who acts, and why."""
-
-    by: str
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """What support does for, or against, a user: each act with who did it and why, kept for good."""
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,18 +13,7 @@ from identity.tables import LegacyUser, User, UserAct
 from identity.wired import Wired
 from shared.complaints import CannotGoOn
 from shared.contacts import canonical_email
-
-
-@dataclass(frozen=True)
-class Mandate:
-    """Who acts, and why; `CannotGoOn` where one of them is not told."""
-
-    by: str
-    reason: str
-
-    def __post_init__(self) -> None:
-        if not (self.by.strip() and self.reason.strip()):
-            raise CannotGoOn("Say who does it (--by) and why (--reason); both are kept.")
+from shared.mandate import Mandate
 
 
 async def find(session: AsyncSession, login: str) -> User | LegacyUser:

@@ -7,16 +7,14 @@ import typer
 
 from identity import erasing, sessions, support
 from identity.main import service
-from identity.support import Mandate
 from identity.tables import LegacyUser, User
 from identity.wired import Wired
-from shared.acts import act, out, shown
+from shared.acts import By, Reason, act, out, shown
 from shared.contacts import mask_email, mask_phone
+from shared.mandate import Mandate
 from shared.service import Kernel
 
 Login = Annotated[str, typer.Argument(help="a login, or the old portal's account number")]
-By = Annotated[str, typer.Option(help="who does it; kept")]
-Reason = Annotated[str, typer.Option(help="why; kept")]
 
 users = typer.Typer(no_args_is_help=True, help="People: what is known of them, and what support may do.")
 erasures = typer.Typer(no_args_is_help=True, help="Erasures under way, and those that are complete.")

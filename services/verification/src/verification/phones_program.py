@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.table import Table
 
-from shared.acts import act, out, shown
+from shared.acts import By, Reason, act, out, shown
 from shared.contacts import mask_phone
 from shared.service import Kernel, Service
 from verification import numbers, phones
@@ -19,8 +19,6 @@ from verification.wired import Wired
 
 R = TypeVar("R")
 PhoneArgument = Annotated[str, typer.Argument(help="as it was typed, e.g. '8 912 345-67-89'")]
-By = Annotated[str, typer.Option(help="who asks; kept")]
-Reason = Annotated[str, typer.Option(help="why; kept too")]
 
 
 def phones_program(service: Service) -> typer.Typer:
