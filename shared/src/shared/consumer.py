@@ -220,13 +220,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _tell_of_room(self, at: TopicPartition, problem: Exception | None) -> None:
         """One line when the first partition stops because too many dead letters wait; a gauge for how many stand."""
-        if not isinstance(problem, LimitReached):
-            self._without_room.discard(at)
-        elif not self._without_room:
+        if isinstance(problem, LimitReached):
+            if not self._without_room:
+                _log.error("dead_letters_limit_reached", what_to_do=str(problem))
             self._without_room.add(at)
-            _log.error("dead_letters_limit_reached", what_to_do=str(problem))
         else:
-            self._without_room.add(at)
+            self._without_room.discard(at)
         metrics.partitions_without_room.set(len(self._without_room))
 
     @property

@@ -6,7 +6,7 @@ commit outside it. Any failure drops both lanes and begins again with a new prod
 
 import asyncio
 import json
-from collections.abc import Collection, Coroutine
+from collections.abc import Coroutine, Sequence
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -212,6 +212,8 @@ class Relay:
         refused: list[tuple[asyncpg.Record, str]] = []
         filling: dict[tuple[str, int], tuple[BatchBuilder, list[int]]] = {}
         async with asyncio.timeout(KAFKA_SECONDS):
+            topics = {row["topic"] for row in rows}
+            partitions = {topic: sorted(await producer.partitions_for(topic)) for topic in topics}
             for row in rows:
                 row_id, topic, key, headers, value = row
                 if (topic, key) in self._held:
@@ -222,7 +224,7 @@ class Relay:
                     refused.append((row, MessageSizeTooLargeError.__name__))
                     continue
                 key_bytes = key.encode()
-                at = topic, _partition(key_bytes, await producer.partitions_for(topic))
+                at = topic, _partition(key_bytes, partitions[topic])
                 batch, row_ids = filling.get(at) or (producer.create_batch(), [])
                 if batch.append(timestamp=None, key=key_bytes, value=value, headers=encoded) is None:  # it is full
                     await self._submit(producer, at, batch, row_ids, acks)
@@ -252,9 +254,9 @@ class Relay:
         _halt(producer)
 
 
-def _partition(key: bytes, partitions: Collection[int]) -> int:
+def _partition(key: bytes, partitions: Sequence[int]) -> int:
     """Where every Kafka client puts the key (murmur2)."""
-    return int(_partitioner(key, sorted(partitions), ()))
+    return int(_partitioner(key, partitions, ()))
 
 
 _partitioner = DefaultPartitioner()
