@@ -92,8 +92,7 @@ async def prepared(inside: Running, folder: Path, kinds: Sequence[str], logins: 
     unknown = (f"{number}" for number in count(10_000_000))
     while any(len(found) < logins for found in classes.values()):
         number = next(unknown)
-        async with inside.kernel.database.transaction() as session:
-            drawn = await credentials.look_up(session, number, inside.wired)
+        drawn = await credentials.look_up(number, inside.wired)
         found = classes[f"{drawn.old.kind if drawn.old else 'moved'} unknown"]
         if len(found) < logins:
             found.append(number)

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from identity import sessions
 from identity.sessions import Caller
+from identity.tables import User
 from shared.contracts.identity import SessionsEnded
 from tests.identity.conftest import Identity
 from tests.identity.machines import Machine, explored
@@ -103,7 +104,8 @@ class Sessions(Machine):
     async def _start(self) -> Any:
         async with self.identity.running.kernel.database.transaction() as session:
             caller = Caller("203.0.113.7", "Firefox", None)
-            return await sessions.start(session, self.user_id, caller, self.identity.running.wired)
+            user = await session.get_one(User, self.user_id, with_for_update=True)
+            return await sessions.start(session, user, caller, self.identity.running.wired)
 
     def _call(self, method: str, path: str, one: Modelled) -> Any:
         headers = self.identity.running.bearer(self.user_id, one.id)

@@ -162,8 +162,7 @@ async def drawn(identity: Identity, numbers: range) -> dict[str, str]:
     """The kind of work that each number, which nobody has, would cost; `moved`: argon2 alone."""
     told = {}
     for number in map(str, numbers):
-        async with identity.running.kernel.database.transaction() as session:
-            found = await credentials.look_up(session, number, identity.running.wired)
+        found = await credentials.look_up(number, identity.running.wired)
         told[number] = found.old.kind if found.old else "moved"
     return told
 
@@ -218,8 +217,7 @@ async def test_moving_over_is_counted_in_the_mix(identity: Identity, tmp_path: P
 
 async def test_a_name_is_never_drawn_for(identity: Identity) -> None:
     await mix(identity, md5=(1, 0))
-    async with identity.running.kernel.database.transaction() as session:
-        found = await credentials.look_up(session, "nobody", identity.running.wired)
+    found = await credentials.look_up("nobody", identity.running.wired)
 
     assert found == credentials.Credential()
 

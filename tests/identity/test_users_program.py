@@ -65,6 +65,22 @@ async def test_user_is_shown_with_masked_contacts_and_the_look_is_kept(identity:
     assert await acts(identity) == [("show", "support-7", "she called")]
 
 
+async def test_somebody_is_found_by_an_old_number_that_they_brought_too(identity: Identity, tmp_path: Path) -> None:
+    user_id = await identity.registered()
+    old_hash = hashlib.md5(OLD.encode()).hexdigest()
+    await identity.import_old(tmp_path, (NUMBER, old_hash, "", ""), ("67123457", old_hash, "", ""))
+    here = (await identity.sign_in()).json()
+    brought = {"login": NUMBER, "password": OLD}
+    await identity.client.post("/v1/me/legacy-logins", json=brought, headers=bearer(here))
+
+    async with identity.running.kernel.database.transaction() as session:
+        found = await support.find(session, NUMBER)
+        other = await support.find(session, "67123457")
+
+    assert str(found.id) == user_id
+    assert str(other.id) != user_id
+
+
 async def test_commands_act_and_answer_in_one_line(identity: Identity) -> None:
     user_id = await identity.registered()
     await identity.sign_in()

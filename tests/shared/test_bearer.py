@@ -113,3 +113,30 @@ async def test_token_of_an_ended_session_is_refused(room: Running) -> None:
 
     assert (await room.client.get("/v1/mine", headers=room.bearer(USER, session_id))).status_code == 401
     assert (await room.client.get("/v1/mine", headers=room.bearer(USER, other))).status_code == 200
+
+
+async def test_token_that_opened_the_route_runs_out_all_the_same(
+    room: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = {"Authorization": f"Bearer {signed(room, claims())}"}
+    before = await room.client.get("/v1/mine", headers=header)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 306)
+
+    assert (before.status_code, (await room.client.get("/v1/mine", headers=header)).status_code) == (200, 401)
+
+
+async def test_token_that_opened_the_route_ends_with_its_key(room: Running) -> None:
+    header = {"Authorization": f"Bearer {signed(room, claims())}"}
+    before = await room.client.get("/v1/mine", headers=header)
+    file = room.kernel.public_keys.path
+    kept = file.read_text()
+    try:
+        others = [key for key in json.loads(kept)["keys"] if not key["kid"].startswith("identity-sign-")]
+        file.write_text(json.dumps({"keys": others}))
+        withdrawn = await room.client.get("/v1/mine", headers=header)
+    finally:
+        file.write_text(kept)
+
+    assert (before.status_code, withdrawn.status_code) == (200, 401)
+    assert (await room.client.get("/v1/mine", headers=header)).status_code == 200

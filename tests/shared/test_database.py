@@ -117,7 +117,7 @@ async def test_services_own_rows_go_by_its_own_condition(desk: Desk) -> None:
 async def test_connections_that_the_server_cut_are_not_used_again(desk_of: OpenDesk) -> None:
     """Also where they were used a moment ago, so that nobody asks the server whether they live."""
     desk = await desk_of("")
-    await asyncio.gather(*(desk.value("SELECT 1") for _ in range(3)))
+    await asyncio.gather(*(desk.value("SELECT 1") for _ in range(3)), desk.database.fetchrow("SELECT 1"))
     own = await desk.database.connect()
     await own.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -126,5 +126,14 @@ async def test_connections_that_the_server_cut_are_not_used_again(desk_of: OpenD
     await own.close()
 
     assert await desk.value("SELECT 2") == 2
-    async with desk.database.reading() as connection:
-        assert (await connection.execute(text("SELECT 3"))).scalar() == 3
+    assert tuple(await desk.database.fetchrow("SELECT 3") or ()) == (3,)
+
+
+async def test_a_statement_that_stands_alone_is_committed_or_has_no_effect(desk: Desk) -> None:
+    inserted = await desk.database.fetchrow("INSERT INTO effects (name, n) VALUES ($1, $2) RETURNING n", "alone", 1)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await desk.database.fetchrow("INSERT INTO effects (name, n) VALUES ('never', 1 / ($1::int - 1))", 1)
+
+    assert inserted is not None
+    assert inserted["n"] == 1
+    assert await desk.effects() == [("alone", 1)]

@@ -26,13 +26,14 @@ def _read(path: Path) -> KeySet:
         raise KeyMissing(f"{path} cannot be read as a JWK Set: {type(problem).__name__}") from None
 
 
-@dataclass
+@dataclass(eq=False)
 class PublicKeys:
     """The one public JWK Set of all services, read again when the file changes."""
 
     path: Path
     _keys: KeySet = field(init=False)
     _stamp: tuple[int, int, int] = field(init=False)
+    _found: dict[tuple[str, str], KeySet] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._stamp = self._seen()
@@ -46,15 +47,22 @@ class PublicKeys:
         return status.st_mtime_ns, status.st_ino, status.st_size
 
     def of(self, service: str, purpose: str) -> KeySet:
-        """The keys of that service and purpose; an empty set is a `KeyMissing`. While the file is being replaced, or
-        is damaged, the keys that were read last stay."""
-        if (seen := self._seen()) != self._stamp:
-            with suppress(KeyMissing):
-                self._keys, self._stamp = _read(self.path), seen
+        """The keys of that service and purpose; an empty set is a `KeyMissing`."""
+        self.version()
+        if (known := self._found.get((service, purpose))) is not None:
+            return known
         found = [key for key in self._keys.keys if (key.kid or "").startswith(f"{service}-{purpose}-")]
         if not found:
             raise KeyMissing(f"{self.path} has no key named {service}-{purpose}-…")
-        return KeySet(found)
+        return self._found.setdefault((service, purpose), KeySet(found))
+
+    def version(self) -> tuple[int, int, int]:
+        """Another one as soon as the file has other keys. While it is being replaced, or is damaged, the last stay."""
+        if (seen := self._seen()) != self._stamp:
+            with suppress(KeyMissing):
+                self._keys, self._stamp = _read(self.path), seen
+                self._found.clear()
+        return self._stamp
 
     def current_okp(self, service: str, purpose: str) -> OKPKey:
         key = self.of(service, purpose).keys[0]

@@ -89,6 +89,7 @@ class ServiceSettings(HttpSettings):
     database_url: SecretStr
     """`postgresql://role:password@host:port/database`"""
     database_pool_size: int = 10
+    """Connections for transactions, and as many for statements that stand alone: twice as many at most."""
     statement_timeout_seconds: float = 8.0
     lock_timeout_seconds: float = 4.0
     kafka_bootstrap_servers: str

@@ -10,28 +10,45 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from identity.rules import TooManyAttempts
 from identity.wired import Wired
 
-# Each counter is one row, so the limit is one statement that counts and refuses: exact however many guess at once. The
-# row is locked until the guess is committed; whoever waits for it counts by what it finds then.
+# Each counter is one row, so the limit is one statement that counts and refuses: exact however many guess at once.
+# Whoever waits for a row counts by what it finds then. Addresses come first, so no two guesses wait for each other.
 _RECENT = (
-    "ARRAY(SELECT at FROM unnest(known.guessed_at) AS at WHERE at > clock_timestamp() - make_interval(secs => :window))"
+    "ARRAY(SELECT at FROM unnest(known.guessed_at) AS at"
+    " WHERE at > clock_timestamp() - make_interval(secs => {window}))"
 )
-_CHARGE = f"""
+_COUNT = f"""
 INSERT INTO guess_counters AS known (subject_hmac, device_hmac, guessed_at, in_a_row, last_at)
-SELECT CAST(:subject AS bytea), CAST(:device AS bytea), ARRAY[now.at], CAST(:step AS int), now.at
-  FROM (SELECT clock_timestamp() AS at) AS now
+SELECT {{subject}}, {{device}}, ARRAY[now.at], {{step}}, now.at FROM {{where}} (SELECT clock_timestamp() AS at) AS now
     ON CONFLICT (subject_hmac, device_hmac) DO UPDATE
    SET guessed_at = {_RECENT} || excluded.last_at, in_a_row = known.in_a_row + excluded.in_a_row,
        last_at = excluded.last_at
- WHERE cardinality({_RECENT}) < :most AND known.in_a_row < :most_in_a_row
+ WHERE cardinality({_RECENT}) < {{most}} AND known.in_a_row < {{most_in_a_row}}
 RETURNING last_at
+"""
+_UNLIMITED = 2**31 - 1
+_ADDRESS = _COUNT.format(
+    subject="$1::bytea", device="''::bytea", step=0, where="", window=60, most="$2", most_in_a_row=_UNLIMITED
+)
+_LOGIN = _COUNT.format(
+    subject="$3::bytea",
+    device="$4::bytea",
+    step="$5::int",
+    window="$6",
+    most="$7",
+    most_in_a_row="$8",
+    where="address,",
+)
+_CHARGE = f"""
+WITH address AS ({_ADDRESS}), login AS ({_LOGIN})
+SELECT EXISTS (SELECT FROM address) AS of_address, (SELECT last_at FROM login) AS at
 """
 # Seconds until there is room again: in the window, or when the guesses in a row are forgotten.
 _WAIT = f"""
 SELECT extract(epoch FROM CASE
-       WHEN in_a_row >= :most_in_a_row THEN last_at + make_interval(days => :days)
-       ELSE (SELECT min(at) FROM unnest({_RECENT}) AS at) + make_interval(secs => :window)
-       END - clock_timestamp())::float
-  FROM guess_counters AS known WHERE subject_hmac = :subject AND device_hmac = :device
+       WHEN in_a_row >= $4 THEN last_at + make_interval(days => $5)
+       ELSE (SELECT min(at) FROM unnest({_RECENT.format(window="$3")}) AS at) + make_interval(secs => $3)
+       END - clock_timestamp())::float AS seconds
+  FROM guess_counters AS known WHERE subject_hmac = $1 AND device_hmac = $2
 """
 # One instant may stand for two guesses that waited for each other; only one of them is taken back.
 _TAKE_BACK = """
@@ -40,7 +57,6 @@ UPDATE guess_counters SET in_a_row = 0, guessed_at = (
         WHERE place IS DISTINCT FROM array_position(guessed_at, :at))
  WHERE subject_hmac = :subject AND device_hmac = :device
 """
-_UNLIMITED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -52,20 +68,28 @@ class Guess:
     at: datetime
 
 
-async def charge(
-    session: AsyncSession, login_key: str, address: str, wired: Wired, device: UUID | None = None
-) -> Guess:
-    """Count the guess for its address and its login, or raise `TooManyAttempts`.
+async def charge(login_key: str, address: str, wired: Wired, device: UUID | None = None) -> Guess:
+    """Count the guess for its address and its login, at once and for good, or raise `TooManyAttempts`.
 
     `device`: one that the login's owner has signed in on before. It has a counter of its own, so that strangers cannot
-    lock its owner out. Addresses come first everywhere, so that no two guesses wait for each other.
+    lock its owner out.
     """
-    settings = wired.settings
-    await _count(session, _address(address, wired), b"", settings.guesses_per_address_minute, 60, wired)
-    most, window = settings.guesses_per_login, settings.guesses_window_seconds
-    device_hmac = b"" if device is None else wired.keys.hmac("guessing device", str(device))
-    in_a_row = settings.guesses_in_a_row if device is None else _UNLIMITED
-    return await _count(session, _login(login_key, wired), device_hmac, most, window, wired, in_a_row)
+    settings, keys = wired.settings, wired.keys
+    subject, guesser = _login(login_key, wired), keys.hmac("guessing address", address)
+    device_hmac = b"" if device is None else keys.hmac("guessing device", str(device))
+    window = settings.guesses_window_seconds
+    step, most_in_a_row = (1, settings.guesses_in_a_row) if device is None else (0, _UNLIMITED)
+    counted = await wired.database.fetchrow(
+        _CHARGE,
+        *(guesser, settings.guesses_per_address_minute),
+        *(subject, device_hmac, step, window, settings.guesses_per_login, most_in_a_row),
+    )
+    assert counted is not None
+    if counted["at"] is not None:
+        return Guess(subject, device_hmac, counted["at"])
+    full = (subject, device_hmac, window, most_in_a_row) if counted["of_address"] else (guesser, b"", 60, _UNLIMITED)
+    wait = await wired.database.fetchrow(_WAIT, *full, settings.guesses_in_a_row_days)
+    raise TooManyAttempts(retry_after=max(1, int((wait and wait["seconds"]) or 0) + 1))
 
 
 async def was_right(session: AsyncSession, guess: Guess) -> None:
@@ -79,27 +103,5 @@ async def forget(session: AsyncSession, login_key: str, wired: Wired) -> None:
     await session.execute(statement, {"login": _login(login_key, wired)})
 
 
-async def _count(
-    session: AsyncSession,
-    subject: bytes,
-    device: bytes,
-    most: int,
-    window: int,
-    wired: Wired,
-    most_in_a_row: int | None = None,
-) -> Guess:
-    values = {"subject": subject, "device": device, "window": window, "most_in_a_row": most_in_a_row or _UNLIMITED}
-    step = 0 if most_in_a_row is None else 1
-    at = await session.scalar(text(_CHARGE), {**values, "most": most, "step": step})
-    if at is None:
-        wait = await session.scalar(text(_WAIT), {**values, "days": wired.settings.guesses_in_a_row_days})
-        raise TooManyAttempts(retry_after=max(1, int(wait or 0) + 1))
-    return Guess(subject, device, at)
-
-
 def _login(login_key: str, wired: Wired) -> bytes:
     return wired.keys.hmac("guessed login", login_key)
-
-
-def _address(address: str, wired: Wired) -> bytes:
-    return wired.keys.hmac("guessing address", address)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from identity import letters
+from identity import letters, watching
 from identity.api import ROUTERS
 from identity.passwords import Passwords
 from identity.reactions import HEARD
@@ -29,6 +29,8 @@ service = Service(
     routers=ROUTERS,
     heard=HEARD,
     loops=[letters.decide_until_stopped],
+    useful=watching.checks,
+    measure=watching.measure,
     expired=lambda settings: {
         "users": f"status = 'awaiting_email' AND created_at < now() - interval '{settings.registration_hours} hours'",
         "phone_proofs": "expires_at < now() - interval '1 day'",

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from zxcvbn import zxcvbn
 
-from identity import old_hashes
+from identity import gauges, old_hashes
 from identity.breached import breached
 from identity.old_hashes import OldHash
 from shared.languages import _
@@ -28,6 +29,7 @@ LONGEST = 128
 LEAST_SCORE = 2
 """Of zxcvbn's 0 to 4: beyond a million guesses, more than the limits on guesses let through in years."""
 _TURNS_PER_HASH = 3
+_NICE = 10
 # zxcvbn's time grows with the square and worse: hostile text of 24 characters takes 0.1 s, of 100 takes 4 s.
 _JUDGED_AT_ONCE = 24
 _KEYS = str.maketrans("ёйцукенгшщзхъфывапролджэячсмитьбю", "`qwertyuiop[]asdfghjkl;'zxcvbnm,.")
@@ -61,7 +63,7 @@ class Passwords:
         self, at_once: int | None = None, least_score: int = LEAST_SCORE, retailer_names: Iterable[str] = ()
     ) -> None:
         threads = at_once or os.cpu_count() or 1
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="password")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="password", initializer=_give_way)
         self._turns = asyncio.Semaphore(threads * _TURNS_PER_HASH)
         self._least_score = least_score
         self._everybodys_words = tuple(retailer_names)
@@ -78,8 +80,12 @@ class Passwords:
 
         Whoever waits has not been counted as a guess yet, and costs nothing but memory.
         """
-        async with self._turns:
+        with gauges.sign_ins_waiting.track_inprogress():
+            await self._turns.acquire()
+        try:
             yield
+        finally:
+            self._turns.release()
 
     async def hash_password(self, password: str) -> str:
         return await self._in_thread(self._hasher.hash, _bytes(password))
@@ -124,6 +130,12 @@ def score(password: str, own_words: Iterable[str]) -> int:
     words = sorted({part for word in own_words for part in _parts(word)})
     pieces = {password[:_JUDGED_AT_ONCE], password[-_JUDGED_AT_ONCE:]}
     return max(min(_zxcvbn(text, words) for text in {piece, _on_keys(piece)}) for piece in pieces)
+
+
+def _give_way() -> None:
+    """A thread that hashes takes the cores that nobody wants: whoever reads a page does not wait for who signs in."""
+    if sys.platform == "linux":  # where each thread has a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def _on_keys(text: str) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity import guessing, rules
@@ -11,6 +10,11 @@ from identity.tables import User
 from identity.wired import Wired
 from shared.bearer import Who
 from shared.problems import NotAuthenticated
+
+_USER = (
+    "SELECT login_key, password_hash, (SELECT device_id FROM sessions WHERE id = $2) AS device_id"
+    " FROM users WHERE id = $1 AND status = 'active'"
+)
 
 
 @dataclass(frozen=True)
@@ -32,22 +36,16 @@ async def prove(who: Who, password: str, address: str, wired: Wired) -> Proven:
 
 
 async def _proven(who: Who, password: str, address: str, wired: Wired) -> Proven:
-    async with wired.database.transaction() as session:
-        statement = text(
-            "SELECT login_key, password_hash, (SELECT device_id FROM sessions WHERE id = :session_id) AS device_id"
-            " FROM users WHERE id = :id AND status = 'active'"
-        )
-        values = {"id": who.user_id, "session_id": who.session_id}
-        user = (await session.execute(statement, values)).first()
-        if user is None:
-            raise NotAuthenticated
-        # The session's device is a known one, so strangers who guess at the login do not keep its owner from this.
-        guess = await guessing.charge(session, user.login_key, address, wired, user.device_id)
-    if not await wired.passwords.verify_password(password, user.password_hash):
+    user = await wired.database.fetchrow(_USER, who.user_id, who.session_id)
+    if user is None:
+        raise NotAuthenticated
+    # The session's device is a known one, so strangers who guess at the login do not keep its owner from this.
+    guess = await guessing.charge(user["login_key"], address, wired, user["device_id"])
+    if not await wired.passwords.verify_password(password, user["password_hash"]):
         raise rules.WrongPassword
     async with wired.database.transaction() as session:
         await guessing.was_right(session, guess)
-    return Proven(who.user_id, who.session_id, user.password_hash)
+    return Proven(who.user_id, who.session_id, user["password_hash"])
 
 
 async def held(session: AsyncSession, proven: Proven) -> User:

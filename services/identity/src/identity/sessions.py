@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from identity import devices, history, rules, session_tokens
 from identity.rules import SessionEnded
 from identity.session_tokens import Tokens
-from identity.tables import Session
+from identity.tables import Session, User
 from identity.wired import Wired
 from shared.bearer import end_sessions
 from shared.contracts.identity import SessionOrigin, SessionsEnded, SessionStarted
@@ -37,12 +37,16 @@ class Caller:
     device: str | None
 
 
-async def start(session: AsyncSession, user_id: UUID, caller: Caller, wired: Wired) -> Tokens:
+async def start(session: AsyncSession, user: User, caller: Caller, wired: Wired) -> Tokens:
     """A new session of somebody whose right to it was shown; the oldest ends where there would be too many.
 
-    Every path to a session ends here, so here stands the guard: raises what `rules.entry_refusal` says.
+    Every path to a session ends here, so here stands the guard: raises what `rules.entry_refusal` says. The user's row
+    has been locked by the caller, so it is as it stands.
     """
-    await _guard(session, user_id)
+    refusal = rules.entry_refusal(user.status)
+    if refusal is not None:
+        raise refusal
+    user_id = user.id
     await _make_room(session, user_id, wired)
     device_id, known = await devices.seen(session, user_id, caller.device, wired)
     user_agent = (caller.user_agent or "")[:300] or None
@@ -57,7 +61,19 @@ async def start(session: AsyncSession, user_id: UUID, caller: Caller, wired: Wir
     )
 
 
-async def refresh(session: AsyncSession, refresh_token: str, wired: Wired) -> Tokens | SessionEnded:
+# One conditional update is the whole good path: of two at once one counts up, the other finds the successor afterwards.
+_ROTATE = (
+    (
+        "UPDATE sessions SET counter = counter + 1, rotated_at = clock_timestamp(), last_seen_at = now() FROM users"
+        f" WHERE sessions.id = $3 AND counter = $4 AND {_ALIVE}"
+        f" AND users.id = sessions.user_id AND users.status = 'active' RETURNING user_id, {_LEFT}"
+    )
+    .replace(":idle", "$1")
+    .replace(":absolute", "$2")
+)
+
+
+async def refresh(refresh_token: str, wired: Wired) -> Tokens | SessionEnded:
     """The successor of the token; for the previous one, within 30 s and before its successor was used, the same one.
 
     Any other reuse ends the session. A refusal is returned, not raised, so that the ending is committed.
@@ -66,21 +82,20 @@ async def refresh(session: AsyncSession, refresh_token: str, wired: Wired) -> To
     if found is None:
         return SessionEnded()
     session_id, counter = found
-    values = {"id": session_id, "counter": counter, **_days(wired)}
-    # One conditional update is the whole good path: of two at once one counts up, the other finds the successor below.
-    rotate = text(
-        "UPDATE sessions SET counter = counter + 1, rotated_at = clock_timestamp(), last_seen_at = now() FROM users"
-        f" WHERE sessions.id = :id AND counter = :counter AND {_ALIVE}"
-        f" AND users.id = sessions.user_id AND users.status = 'active' RETURNING user_id, {_LEFT}"
-    )
-    if row := (await session.execute(rotate, values)).first():
-        return session_tokens.make(session_id, row.user_id, counter + 1, row.left, wired)
+    if row := await wired.database.fetchrow(_ROTATE, *_days(wired).values(), session_id, counter):
+        return session_tokens.make(session_id, row["user_id"], counter + 1, row["left"], wired)
+    async with wired.database.transaction() as session:
+        return await _again(session, session_id, counter, wired)
+
+
+async def _again(session: AsyncSession, session_id: UUID, counter: int, wired: Wired) -> Tokens | SessionEnded:
+    """The token is not its session's newest."""
     current = text(
         f"SELECT user_id, counter, extract(epoch FROM clock_timestamp() - rotated_at)::float AS age, {_LEFT}"
         " FROM sessions JOIN users ON users.id = sessions.user_id"
         f" WHERE sessions.id = :id AND {_ALIVE} AND users.status = 'active'"
     )
-    row = (await session.execute(current, values)).first()
+    row = (await session.execute(current, {"id": session_id, **_days(wired)})).first()
     if row is None:
         return SessionEnded()
     if counter == row.counter - 1 and row.age < wired.settings.refresh_again_seconds:
@@ -129,13 +144,6 @@ async def _end(
 async def lock_user(session: AsyncSession, user_id: UUID) -> None:
     """The user's row is locked before anything is said of the user, so that it is said in the order of commits."""
     await session.execute(text("SELECT FROM users WHERE id = :id FOR UPDATE"), {"id": user_id})
-
-
-async def _guard(session: AsyncSession, user_id: UUID) -> None:
-    statement = text("SELECT status FROM users WHERE id = :id FOR UPDATE")
-    refusal = rules.entry_refusal(await session.scalar(statement, {"id": user_id}))
-    if refusal is not None:
-        raise refusal
 
 
 async def _make_room(session: AsyncSession, user_id: UUID, wired: Wired) -> None:

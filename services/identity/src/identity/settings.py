@@ -40,6 +40,8 @@ class IdentitySettings(ServiceSettings):
     confirmation_hours: int = 24
     recovery_minutes: int = 60
     reversal_hours: int = 72
+    erasure_hours: int = 24
+    """An erasure that waits longer for its receipts is named by readiness."""
     ticket_minutes: int = 15
     phone_proof_tries: int = 10
     letter_again_seconds: int = 60

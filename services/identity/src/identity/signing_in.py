@@ -34,18 +34,16 @@ class Verified:
     weak: bool
 
 
-async def charged(
-    session: AsyncSession, login: str, caller: Caller, wired: Wired, *, only_old: bool = False
-) -> Attempt:
+async def charged(login: str, caller: Caller, wired: Wired, *, only_old: bool = False) -> Attempt:
     """Find what is guessed at, and count the guess; raises `TooManyAttempts`.
 
     `only_old`: only the old portal's logins count as known, as for one that is to move into another cabinet.
     """
     key = login_key(login)
-    found = await credentials.look_up(session, key, wired, only_old=only_old)
+    found = await credentials.look_up(key, wired, only_old=only_old)
     # Whoever is not there has no devices either, by the same work.
-    device = await devices.known(session, found.user_id or uuid4(), caller.device, wired)
-    return Attempt(await guessing.charge(session, key, caller.address, wired, device), found)
+    device = await devices.known(found.user_id or uuid4(), caller.device, wired)
+    return Attempt(await guessing.charge(key, caller.address, wired, device), found)
 
 
 async def verified(attempt: Attempt, password: str, wired: Wired) -> Verified:
@@ -106,7 +104,7 @@ async def _entered(
     if user.email is None:
         ticket, _expires_at = await tokens.make(session, "ticket", user.id, wired.settings.ticket_minutes, wired)
         return rules.EmailRequired(ticket=ticket)
-    return await sessions.start(session, user.id, caller, wired), user
+    return await sessions.start(session, user, caller, wired), user
 
 
 async def enter_with_email(
@@ -124,4 +122,4 @@ async def enter_with_email(
         user.email = canonical
         await session.flush()
         await letters.confirm_email(session, user, canonical, "migration", wired)
-    return await sessions.start(session, user.id, caller, wired), user
+    return await sessions.start(session, user, caller, wired), user

@@ -17,15 +17,23 @@ from shared.mandate import Mandate
 
 
 async def find(session: AsyncSession, login: str) -> User | LegacyUser:
-    """Who has the login, locked: a user, or somebody of the old portal who has not come yet; `CannotGoOn`: nobody."""
+    """Who has the login, locked: a user, who may have brought it as another old one, or somebody of the old portal who
+    has not come yet; `CannotGoOn`: nobody."""
     key = rules.login_key(login.strip())
     user = await session.scalar(select(User).where(col(User.login_key) == key).with_for_update())
     if user is not None:
         return user
     old = await session.scalar(select(LegacyUser).where(col(LegacyUser.account_number) == key).with_for_update())
-    if old is None:
+    if old is not None:
+        return old
+    brought = text(
+        "SELECT user_id FROM history_entries WHERE kind = 'legacy_login_added' AND details ->> 'account_number' = :key"
+    )
+    user_id = await session.scalar(brought, {"key": key})
+    user = user_id and await session.get(User, user_id, with_for_update=True)
+    if user is None:
         raise CannotGoOn("Nobody has this login. Somebody who was erased is in `identity erasures list` alone.")
-    return old
+    return user
 
 
 def note(session: AsyncSession, user_id: UUID, act: str, mandate: Mandate) -> None:

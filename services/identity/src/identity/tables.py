@@ -180,6 +180,11 @@ class HistoryEntry(SQLModel, table=True):
     __table_args__ = (
         Index("history_entries_of_a_user", "user_id", "id"),
         Index("history_entries_sign_ins", "at", postgresql_where=text("kind = 'signed_in'")),
+        Index(
+            "history_entries_legacy_logins",
+            text("(details ->> 'account_number')"),
+            postgresql_where=text("kind = 'legacy_login_added'"),
+        ),
     )
 
     id: UUID = Field(primary_key=True)

@@ -34,8 +34,7 @@ class LegacyLoginAnswer(BaseModel):
 async def add_legacy_login(request: Request, body: LegacyLoginBody, caller: Caller, doors: Doors) -> Any:
     """Move another login of the old portal into the caller's cabinet."""
     async with doors.passwords.turn():
-        async with doors.database.transaction() as session:
-            attempt = await signing_in.charged(session, body.login, origin(request, None), doors, only_old=True)
+        attempt = await signing_in.charged(body.login, origin(request, None), doors, only_old=True)
         try:
             right = await signing_in.verified(attempt, body.password, doors)
         except rules.OldPasswordsEnded:

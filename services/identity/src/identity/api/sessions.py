@@ -108,8 +108,7 @@ async def sign_in(request: Request, body: SignInBody, doors: Doors) -> Any:
     caller, outcome = origin(request, body.device), None
     async with doors.passwords.turn():
         while outcome is None:  # again only where the credential changed while it was being tried
-            async with doors.database.transaction() as session:
-                attempt = await signing_in.charged(session, body.login, caller, doors)
+            attempt = await signing_in.charged(body.login, caller, doors)
             right = await signing_in.verified(attempt, body.password, doors)
             async with doors.database.transaction() as session:
                 outcome = await signing_in.enter(session, right, caller, doors)
@@ -147,8 +146,7 @@ async def sign_in_with_email(request: Request, body: LegacySignInBody, doors: Do
 )
 async def refresh(body: RefreshBody, doors: Doors) -> Any:
     """The next pair of tokens."""
-    async with doors.database.transaction() as session:
-        outcome = await sessions.refresh(session, body.refresh_token, doors)
+    outcome = await sessions.refresh(body.refresh_token, doors)
     if isinstance(outcome, Refusal):
         raise outcome
     return _tokens(outcome)
