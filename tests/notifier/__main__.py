@@ -1,4 +1,4 @@
-"""What is measured of the notifier at length: `python -m tests.notifier deaths --kills 30`."""
+"""What is measured of the notifier at length, and its golden files: `python -m tests.notifier deaths --kills 30`."""
 
 import asyncio
 import tempfile
@@ -11,7 +11,8 @@ from deploy import keys as key_files
 from shared import logging
 from tests import servers
 from tests.kit import Databases
-from tests.notifier.deaths import CELLS, POINTS, staged, trial
+from tests.notifier import golden as golden_files
+from tests.notifier.deaths import CELLS, KINDS, POINTS, staged, trial
 from tests.notifier.overtaking import cut, measure
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -19,17 +20,19 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @app.callback()
 def measured() -> None:
-    """On servers of its own, or those that the variables of the tests name."""
+    """Measured on servers of its own, or those that the variables of the tests name."""
 
 
 @app.command()
 def deaths(
     kills: Annotated[int, typer.Option(min=1, help="at each point, for each kind of message")] = 30,
     point: Annotated[str | None, typer.Option(help="this one alone")] = None,
+    kind: Annotated[str | None, typer.Option(help="of message, this one alone")] = None,
 ) -> None:
     """Kill a worker at every point of a message's way; exit 1 where anything was lost or doubled."""
-    if point not in (None, *POINTS):
-        raise typer.BadParameter(f"there is no point {point}; there are {', '.join(POINTS)}")
+    cells = [cell for cell in CELLS if point in (None, cell[0]) and kind in (None, cell[1])]
+    if not cells:
+        raise typer.BadParameter(f"there are the points {', '.join(POINTS)} and the kinds {'; '.join(KINDS)}")
 
     async def run() -> bool:
         good = True
@@ -38,13 +41,11 @@ def deaths(
             key_files.make(keys)
             async with servers.postgres(Path(folder) / "postgres") as url:
                 databases = Databases(url)
-                for where, kind in CELLS:
-                    if point not in (None, where):
-                        continue
-                    async with staged(databases, keys, Path(folder) / "log", kind) as stage:
+                for where, told in cells:
+                    async with staged(databases, keys, Path(folder) / "log", told) as stage:
                         toll = await trial(stage, where, kills)
                     good = good and not toll.wrong
-                    typer.echo(f"{where:20} {kind:14} {stage.kills:3} kills  {toll} {'; '.join(toll.wrong)}")
+                    typer.echo(f"{where:20} {told:14} {stage.kills:3} kills  {toll} {'; '.join(toll.wrong)}")
         return good
 
     raise typer.Exit(0 if asyncio.run(run()) else 1)
@@ -68,6 +69,12 @@ def overtaking(
         return cut(times.codes, 99)
 
     raise typer.Exit(0 if asyncio.run(run()) < 2 else 1)
+
+
+@app.command()
+def golden() -> None:
+    """Write every letter and SMS anew, to be read in the diff."""
+    typer.echo(f"{golden_files.write()} files in {golden_files.FOLDER.name}")
 
 
 if __name__ == "__main__":

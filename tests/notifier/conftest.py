@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -40,21 +41,34 @@ async def operator() -> AsyncIterator[Gateway]:
         yield opened
 
 
+Open = Callable[..., Awaitable[Running]]
+
+
 @pytest.fixture
-async def notifier(open_service: Callable[..., Awaitable[Running]], mail: MailHost, operator: Gateway) -> Running:
+def open_notifier(open_service: Open, mail: MailHost, operator: Gateway) -> Open:
+    """Opens it with more settings, delivering nothing by itself."""
+
+    async def opened(**more: Any) -> Running:
+        settings = {
+            "smtp_host": "127.0.0.1",
+            "smtp_port": mail.port,
+            "smtp_security": "none",
+            "mail_from": "kabinet@energosbyt.example",
+            "support_address": "support@energosbyt.example",
+            "sms_url": operator.url,
+            "sms_token": "the-token",
+            "sms_sender": "Energosbyt",
+            "portal_origin": "https://lk.example.ru",
+        }
+        return await open_service(service, **settings | more)
+
+    return opened
+
+
+@pytest.fixture
+async def notifier(open_notifier: Open) -> Running:
     """Open, but delivering nothing by itself."""
-    return await open_service(
-        service,
-        smtp_host="127.0.0.1",
-        smtp_port=mail.port,
-        smtp_security="none",
-        mail_from="kabinet@energosbyt.example",
-        support_address="support@energosbyt.example",
-        sms_url=operator.url,
-        sms_token="the-token",
-        sms_sender="Energosbyt",
-        portal_origin="https://lk.example.ru",
-    )
+    return await open_notifier()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ class MailHost:
     also hang up, say nothing, or wait until it may."""
 
     port: int = 0
+    connections: int = 0
     rcpt: str = "250 OK"
     data: str = "250 OK"
     after_message: str = "answer"
@@ -64,6 +65,7 @@ async def mail_host(**settings: Any) -> AsyncIterator[MailHost]:
     host = MailHost()
 
     def protocol() -> SMTP:
+        host.connections += 1
         return SMTP(host, hostname="mail.test", enable_SMTPUTF8=True, **settings)
 
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
@@ -72,6 +74,38 @@ async def mail_host(**settings: Any) -> AsyncIterator[MailHost]:
         yield host
     finally:
         server.close()
+
+
+@dataclass
+class Wire:
+    """A mail server that keeps the bytes of each connection as they came."""
+
+    port: int = 0
+    conversations: list[bytes] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard, writing = b"", False
+        writer.write(b"220 mail.test\r\n")
+        while line := await reader.readline():
+            heard += line
+            if writing:
+                writing = line != b".\r\n"
+                answer = b"" if writing else b"250 taken\r\n"
+            else:
+                writing = line == b"DATA\r\n"
+                answer = b"354 go ahead\r\n" if writing else b"250 OK\r\n"
+            writer.write(answer)
+        self.conversations.append(heard)
+        writer.close()
+
+
+@asynccontextmanager
+async def wire() -> AsyncIterator[Wire]:
+    host = Wire()
+    server = await asyncio.start_server(host.serve, "127.0.0.1", 0)
+    host.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield host
 
 
 class Web:

@@ -16,9 +16,10 @@ from tests.notifier.deaths import Stage, staged
 
 FILL = """
     INSERT INTO notifications (id, event_id, kind, channel, locale, rank, status, address, masked_address,
-                               details, expires_at, tries, handings)
+                               details, due_at, expires_at, tries, handings)
     SELECT gen_random_uuid(), gen_random_uuid(), 'account_linked', 'email', 'ru', 2, 'queued',
-           'reader' || n || '@mail.ru', 're•••@mail.ru', '{"ending": "3456"}', now() + interval '3 days', 0, 0
+           'reader' || n || '@mail.ru', 're•••@mail.ru', '{"ending": "3456"}', now() + make_interval(secs => :later),
+           now() + interval '3 days', 0, 0
     FROM generate_series(1, :count) AS n
     RETURNING 1
 """
@@ -46,7 +47,7 @@ def cut(values: list[float], percent: int) -> float:
 async def measure(databases: Databases, keys: Path, folder: Path, notices: int, asked: int) -> Times:
     """`asked` codes and as many links, one after another."""
     async with staged(databases, keys, folder / "log", "code, primary") as stage:
-        await stage.running.rows(FILL, count=notices)
+        await stage.running.rows(FILL, count=notices, later=0)
         times, stop = Times(), asyncio.Event()
         tasks = [asyncio.create_task(loop(stage.running.wired, stop)) for loop in service.loops]
         await eventually(lambda: asyncio.sleep(0, len(stage.mail.taken)), 30)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from uuid_utils.compat import uuid7
 
 from notifier import delivering
@@ -273,6 +274,20 @@ async def test_two_workers_hand_each_letter_over_once(notifier: Running, mail: M
 
     assert sorted(to for (to,) in mail.recipients) == sorted(f"u{n}@mail.ru" for n in range(30))
     assert len(await notifier.said(NotificationSent)) == 30
+
+
+async def test_letter_that_lacks_a_fact_never_leaves_and_the_others_do(notifier: Running, mail: MailHost) -> None:
+    user, other = uuid7(), uuid7()
+    await notifier.hears(facts.registered(user), facts.linked(user))
+    await notifier.rows("UPDATE notifications SET details = '{}' RETURNING 1")
+    await notifier.hears(facts.registered(other, "other@mail.ru"), facts.linked(other))
+
+    with capture_logs() as said:
+        rows = await run_until_ended(notifier)
+
+    assert [(row.user_id, row.status) for row in rows] == [(other, "sent")]
+    assert mail.recipients == [["other@mail.ru"]]
+    assert [one["cause"] for one in said if one["event"] == "delivery_failed"] == ["KeyError"]
 
 
 async def test_worker_that_lost_its_lease_hands_nothing_over_and_ends_nothing(notifier: Running) -> None:

@@ -3,13 +3,14 @@
 import ast
 import html
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import UndefinedError
 
 import notifier
 from notifier import letters, rendering
@@ -17,54 +18,14 @@ from notifier.letters import LETTERS, in_html, in_text
 from notifier.rendering import Envelope, NotOneAddress, letter_message, one_address, render
 from notifier.rules import Kind
 from notifier.words import Words
-from shared.contracts import identity as said
 from shared.events import Malformed
 from shared.languages import catalogue
 from tests.notifier.conftest import words
+from tests.notifier.samples import AT, CONFIRMATION, LETTER_SAMPLES, LIFE, RECOVERY, TOKEN
 
-TOKEN = "q3Zk8vJm2RtY7cXw0LpNs5hB1uFdEoGa"
-AT = datetime(2026, 11, 25, 11, 20, tzinfo=UTC)
-LIFE = {"asked_at": AT.isoformat(), "expires_at": (AT + timedelta(hours=24)).isoformat()}
-CONFIRMATION = said.EmailConfirmationSecrets(email="petrova@mail.ru", login="petrova", token=TOKEN)
-RECOVERY = said.PasswordRecoverySecrets(email="petrova@mail.ru", login="petrova", token=TOKEN)
-CHANGED = said.ChangedContacts(
-    email="new@mail.ru", phone="+79123456789", previous="petrova@mail.ru", reversal_token=TOKEN
+every_letter = pytest.mark.parametrize(
+    ("kind", "details", "secrets"), list(LETTER_SAMPLES.values()), ids=list(LETTER_SAMPLES)
 )
-AGENT = said.SessionOrigin(user_agent="Mozilla/5.0 (Linux; Android 14) Chrome/130.0 Safari/537.36")
-
-EVERY: list[tuple[Kind, dict[str, Any], Any]] = [
-    (Kind.EMAIL_CONFIRMATION, {"purpose": "registration", **LIFE}, CONFIRMATION),
-    (Kind.EMAIL_CONFIRMATION, {"purpose": "migration", **LIFE}, CONFIRMATION),
-    (Kind.EMAIL_CONFIRMATION, {"purpose": "email_change", **LIFE}, CONFIRMATION),
-    (
-        Kind.EMAIL_CONFIRMATION,
-        {"purpose": "registration", **LIFE},
-        CONFIRMATION.model_copy(update={"other_logins": ["petrova", "67123456"]}),
-    ),
-    (
-        Kind.PASSWORD_RECOVERY,
-        {"asked_at": AT.isoformat(), "expires_at": (AT + timedelta(hours=1)).isoformat()},
-        RECOVERY,
-    ),
-    (Kind.EMAIL_CHANGED, {}, CHANGED),
-    (Kind.PHONE_CHANGED, {}, CHANGED),
-    (Kind.PASSWORD_CHANGED, {"at": AT.isoformat()}, None),
-    (Kind.NEW_SIGN_IN, {"at": AT.isoformat()}, AGENT),
-    (Kind.ACCOUNT_LINKED, {"ending": "3456"}, None),
-    *(
-        (Kind.ACCOUNT_LINKED_BY_ANOTHER, {"ending": "3456", "origin": origin, "linked_at": AT.isoformat()}, None)
-        for origin in ("amount", "migrated", "support")
-    ),
-    (Kind.LINK_REFUSED, {"refusal": "not-confirmed"}, None),
-    (Kind.LINK_REFUSED, {"refusal": "try-later"}, None),
-    *(
-        (Kind.ACCOUNT_UNLINKED, {"ending": "3456", "reason": reason}, None)
-        for reason in ("user", "new-contract", "objection", "support")
-    ),
-    (Kind.USER_ERASED, {}, said.ErasedContacts(email="petrova@mail.ru")),
-    (Kind.FEEDBACK_RECEIPT, {"reference": "4K7-2QX"}, None),
-]
-every_letter = pytest.mark.parametrize(("kind", "details", "secrets"), EVERY)
 both_languages = pytest.mark.parametrize("locale", ["ru", "en"])
 
 
@@ -261,11 +222,11 @@ def message(recipient: str = "petrova@mail.ru") -> EmailMessage:
     return letter_message(letter, words("ru"), Envelope("kabinet@energosbyt.example", recipient, "0190-1", AT))
 
 
-def test_letter_has_both_parts_and_says_that_no_person_wrote_it() -> None:
+def test_letter_has_both_parts_and_says_its_language_and_that_no_person_wrote_it() -> None:
     made = message()
 
     assert [part.get_content_type() for part in made.iter_parts()] == ["text/plain", "text/html"]
-    assert made["Auto-Submitted"] == "auto-generated"
+    assert (made["Auto-Submitted"], made["Content-Language"]) == ("auto-generated", "ru")
     assert made["Message-ID"] == "<0190-1@energosbyt.example>"
     assert made["From"].addresses[0].display_name == "Энергосбыт"
     assert made["Subject"] == "Пароль изменён"
@@ -298,6 +259,68 @@ def test_letters_render_without_asking_the_network() -> None:
 
     assert not re.search(r"(src|@import|url\()", page)
     assert rendering._inliner() is rendering._inliner()
+
+
+@every_letter
+def test_letter_without_one_of_its_facts_is_no_letter(kind: Kind, details: dict[str, Any], secrets: Any) -> None:
+    for name in details:
+        without = {key: value for key, value in details.items() if key != name}
+        with pytest.raises(KeyError):
+            letter_of(kind, without, secrets, "ru")
+
+
+@pytest.mark.parametrize("template", ["letter.txt", "feedback.txt"])
+def test_template_without_one_of_its_values_makes_nothing(template: str) -> None:
+    with pytest.raises(UndefinedError):
+        rendering.text_of(template, {"_": str})
+
+
+def test_letter_is_readable_in_the_dark_and_where_style_blocks_are_dropped() -> None:
+    page, _text = render(letter_of(*LETTER_SAMPLES["email_confirmation-other_logins"], "ru"), words("ru"))
+
+    assert '<meta name="color-scheme" content="light dark"' in page
+    dark = page.partition("@media (prefers-color-scheme: dark)")[2].partition("</style>")[0]
+    for name in ("page", "sheet", "ink", "soft", "string", "link"):
+        assert f".{name}" in dark
+        assert re.search(rf'class="[^"]*\b{name}\b', page), "what the dark scheme paints is there"
+    assert re.search(r'<h1 style="[^"]*font-size', page)
+    assert re.search(r'<a (class="link" )?[^>]*style="[^"]*color', page)
+
+
+LIGHT, DARK = {"page": "#f6f3ec", "sheet": "#ffffff"}, {"page": "#0f171b", "sheet": "#182329"}
+
+
+@pytest.mark.parametrize(
+    ("text", "ground"),
+    [
+        ("#14232b", LIGHT["sheet"]),
+        ("#14232b", "#ece7dc"),
+        ("#4c5b63", LIGHT["sheet"]),
+        ("#4c5b63", LIGHT["page"]),
+        ("#0b5a7a", LIGHT["page"]),
+        ("#ffffff", "#0a5560"),
+        ("#e9eff1", DARK["sheet"]),
+        ("#e9eff1", "#223037"),
+        ("#a9b8bf", DARK["sheet"]),
+        ("#a9b8bf", DARK["page"]),
+        ("#86cdf0", DARK["page"]),
+    ],
+)
+def test_text_stands_out_from_its_ground(text: str, ground: str) -> None:
+    """WCAG 2.2, 1.4.3, of the colours that the template has."""
+    template = (Path(notifier.__file__).parent / "templates/letter.mjml").read_text()
+
+    lighter, darker = sorted((luminance(text), luminance(ground)), reverse=True)
+
+    assert text in template
+    assert ground in template
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_zone_is_told_by_its_distance_from_moscow() -> None:

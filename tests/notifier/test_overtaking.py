@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from notifier import delivering, rules
@@ -9,7 +11,7 @@ from notifier.dispatching import Dispatch
 from tests.kit import Databases, Running, eventually
 from tests.notifier import facts
 from tests.notifier.outside import MailHost
-from tests.notifier.overtaking import measure
+from tests.notifier.overtaking import FILL, measure
 from tests.notifier.test_delivering import HOLDER, working
 
 
@@ -44,6 +46,23 @@ async def test_slow_server_keeps_places_for_what_somebody_waits_for(notifier: Ru
         await facts.ended(notifier, 21)
 
     assert dispatch.kept_free >= 1
+
+
+@pytest.mark.parametrize(("later", "rank"), [(3600, rules.NOTICE), (0, rules.LINK)])
+async def test_a_hundred_thousand_queued_notices_cost_nothing_where_none_is_to_be_taken_up(
+    notifier: Running, later: int, rank: int
+) -> None:
+    """Put off until the morning, or behind the links that are asked for: each sweep enters the index at what is due."""
+    await notifier.rows(FILL, count=100_000, later=later)
+    async with notifier.kernel.database.transaction() as session:
+        await session.execute(text("ANALYZE notifications"))
+    values = {"channel": "email", "count": 8, "rank": rank, "holder": HOLDER}
+    values |= {"lease": delivering.LEASE, "margin": rules.EXPIRY_MARGIN}
+
+    plan = await notifier.rows(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {delivering._TAKE_UP.text}", **values)
+
+    (told,) = plan[0][0]
+    assert told["Plan"]["Shared Hit Blocks"] + told["Plan"]["Shared Read Blocks"] < 50
 
 
 async def test_what_is_taken_up_stands_in_the_order_of_its_rank(notifier: Running) -> None:

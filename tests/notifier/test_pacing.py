@@ -1,6 +1,8 @@
 """Notices take turns at a mail domain and rest by night; what somebody waits for does neither."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,13 +11,16 @@ from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
 from notifier import rules
-from notifier.pacing import Pace, Quiet
+from notifier.pacing import Pace, Quiet, Turns
 from notifier.rules import Kind
 from notifier.writing import Due
 from tests.kit import Running, eventually
 from tests.notifier import facts
-from tests.notifier.outside import MailHost
+from tests.notifier.conftest import Open
+from tests.notifier.outside import Gateway, MailHost
 from tests.notifier.test_delivering import working
+from tests.notifier.test_places import another_worker
+from tests.notifier.test_places import working as at_work
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -42,40 +47,95 @@ def due(kind: Kind = Kind.ACCOUNT_LINKED, domain: str = "mail.ru") -> Due:
     )
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+def seconds(waits: dict[Any, timedelta], letters: list[Due]) -> list[float]:
+    return [waits.get(one.id, timedelta()).total_seconds() for one in letters]
 
 
-def test_notices_to_one_domain_take_turns_and_other_domains_do_not_wait() -> None:
-    clock = Clock()
-    pace = Pace(a_minute=60, burst=3, now=clock)
-    notices = [due() for _ in range(6)]
+async def test_notices_to_one_domain_take_turns_and_other_domains_do_not_wait(notifier: Running) -> None:
+    pace = Pace(notifier.kernel.database, a_minute=60, burst=3)
+    notices, elsewhere = [due() for _ in range(6)], due(domain="yandex.ru")
 
-    waits = [pace.wait(one).total_seconds() for one in notices]
+    waits = await pace.waits([*notices, elsewhere])
 
-    assert waits == [0, 0, 0, 1, 2, 3]
-    assert pace.wait(due(domain="yandex.ru")) == timedelta()
-    clock.now += 1
-    assert pace.wait(notices[3]) == timedelta(), "its turn has come"
-    assert pace.wait(notices[4]).total_seconds() == 1, "its turn is kept"
+    assert sorted(seconds(waits, notices)) == [0, 0, 0, 1, 2, 3]
+    assert elsewhere.id not in waits
 
 
-def test_link_goes_at_once_and_the_notices_behind_it_wait_for_it() -> None:
-    pace = Pace(a_minute=60, burst=1, now=Clock())
+async def test_turns_are_given_out_over_all_workers(notifier: Running) -> None:
+    first, second = (Pace(notifier.kernel.database, a_minute=1, burst=1) for _ in range(2))
+    letters = [due() for _ in range(3)]
 
-    waits = [pace.wait(due(kind)).total_seconds() for kind in (Kind.PASSWORD_RECOVERY,) * 3 + (Kind.ACCOUNT_LINKED,)]
+    waits = [(await pace.waits([one])).get(one.id) for pace, one in zip((first, second, first), letters, strict=True)]
 
-    assert waits == [0, 0, 0, 3]
+    assert waits[0] is None
+    assert [round(wait / timedelta(minutes=1), 1) for wait in waits[1:] if wait] == [1.0, 2.0]
 
 
-def test_no_limit_is_no_wait() -> None:
-    pace = Pace()
+async def test_letter_that_comes_back_for_its_turn_takes_no_other(notifier: Running) -> None:
+    pace = Pace(notifier.kernel.database, a_minute=1, burst=1)
+    await pace.waits([due()])
 
-    assert {pace.wait(due()) for _ in range(1000)} == {timedelta()}
+    assert await pace.waits([replace(due(), has_turn=True)]) == {}
+    assert len(await pace.waits([due()])) == 1
+
+
+async def test_link_goes_at_once_and_the_notices_behind_it_wait_for_it(notifier: Running) -> None:
+    pace = Pace(notifier.kernel.database, a_minute=60, burst=1)
+    letters = [due(kind) for kind in (Kind.ACCOUNT_LINKED,) + (Kind.PASSWORD_RECOVERY,) * 3]
+
+    assert seconds(await pace.waits(letters), letters) == [3, 0, 0, 0]
+
+
+async def test_no_limit_is_no_wait_and_no_turn(notifier: Running) -> None:
+    assert await Pace(notifier.kernel.database).waits([due() for _ in range(1000)]) == {}
+    assert await Turns(notifier.kernel.database).take("primary", 0) == 0
+    assert await notifier.rows("SELECT 1 FROM turns") == []
+
+
+async def test_turn_at_a_provider_is_soon_or_none_is_taken(notifier: Running) -> None:
+    turns = Turns(notifier.kernel.database)
+
+    waits = [await turns.take("primary", 1) for _ in range(8)]
+
+    taken = [wait for wait in waits if wait is not None]
+    assert taken[0] == 0
+    assert taken == sorted(taken)
+    assert waits[len(taken) :] == [None] * (8 - len(taken))
+    assert 2 <= len(taken) <= 4, "as many as the seconds it may wait, and the first"
+
+
+async def started(running: Running) -> list[float]:
+    rows = await running.rows("SELECT extract(epoch FROM started_at)::float8 AS at FROM attempts ORDER BY started_at")
+    return [row.at for row in rows]
+
+
+async def test_two_workers_keep_a_domains_pace_together(open_notifier: Open, mail: MailHost) -> None:
+    running = await open_notifier(notices_per_domain_minute=120)
+    users = [uuid7() for _ in range(16)]
+    await running.hears(*(facts.registered(user, f"u{n}@mail.ru") for n, user in enumerate(users)))
+    await running.hears(*(facts.linked(user) for user in users))
+
+    async with at_work(running.wired), at_work(another_worker(running)):
+        await eventually(lambda: facts.now_ended(running, 16), 20)
+
+    times = await started(running)
+    assert len(mail.taken) == 16
+    for n, first in enumerate(times):
+        assert len([at for at in times[n:] if at - first < 1]) <= 10 + 2 + 1, "burst, and 1 s of turns"
+    assert times[-1] - times[0] > (16 - 10) / 2 - 0.3
+
+
+async def test_two_workers_keep_a_providers_rate_together_and_use_it_up(open_notifier: Open, operator: Gateway) -> None:
+    running = await open_notifier(sms_per_second=10)
+    await running.hears(*(facts.code(phone=f"+79123{n:06}") for n in range(30)))
+
+    async with at_work(running.wired), at_work(another_worker(running)):
+        await eventually(lambda: facts.now_ended(running, 30), 20)
+
+    times = await started(running)
+    assert len(operator.texts) == 30
+    assert max(len([at for at in times[n:] if at - first < 1]) for n, first in enumerate(times)) <= 10 + 2
+    assert 2.5 < times[-1] - times[0] < 8
 
 
 MOSCOW = ZoneInfo("Europe/Moscow")

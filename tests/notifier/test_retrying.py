@@ -9,22 +9,26 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from notifier.retrying import NotRetried, Wanted, listed, retry
+from notifier.retrying import NotRetried, Wanted, look, retry
+from shared.mandate import Mandate
 from tests.kit import Running
 from tests.notifier import facts
 from tests.notifier.outside import MailHost
 from tests.notifier.programs import ROOT, environment
 from tests.notifier.test_delivering import died_while_handing_over, run_until_ended
 
+WHY = Mandate("ivanova", "she asked")
+BY = ("--by", "ivanova", "--reason", "she asked")
+
 
 async def again(running: Running, notification_id: UUID) -> UUID:
     async with running.kernel.database.transaction() as session:
-        return await retry(session, notification_id, "ivanova", "she asked", running.wired.bells)
+        return await retry(session, notification_id, WHY, running.wired.bells)
 
 
 async def of(running: Running, **wanted: Any) -> list[Any]:
     async with running.kernel.database.transaction() as session:
-        return await listed(session, Wanted(**wanted), 10)
+        return await look(session, Wanted(**wanted), 10, WHY)
 
 
 async def failed_notice(running: Running, mail: MailHost) -> Any:
@@ -120,9 +124,9 @@ async def run(running: Running, *arguments: str) -> tuple[int, str]:
 async def test_program_lists_masked_addresses_and_retries_with_a_reason(notifier: Running, mail: MailHost) -> None:
     failed = await failed_notice(notifier, mail)
 
-    listed_code, table = await run(notifier, "list", "--status", "failed")
-    retried_code, told = await run(notifier, "retry", str(failed.id), "--by", "ivanova", "--reason", "she asked")
-    missing_code, complaint = await run(notifier, "retry", str(uuid7()), "--by", "ivanova", "--reason", "she asked")
+    listed_code, table = await run(notifier, "list", "--status", "failed", "--user", str(failed.user_id), *BY)
+    retried_code, told = await run(notifier, "retry", str(failed.id), *BY)
+    missing_code, complaint = await run(notifier, "retry", str(uuid7()), *BY)
 
     assert (listed_code, retried_code, missing_code) == (0, 0, 2)
     assert "pe•••@mail.ru" in table
@@ -130,3 +134,32 @@ async def test_program_lists_masked_addresses_and_retries_with_a_reason(notifier
     assert "petrova@" not in table
     assert told.startswith("goes as ")
     assert complaint.startswith("There is no notification")
+    kept = await notifier.rows("SELECT act, notification_id, user_id, by, reason FROM notification_acts ORDER BY id")
+    assert [tuple(one) for one in kept] == [
+        ("list", None, failed.user_id, "ivanova", "she asked"),
+        ("retry", failed.id, failed.user_id, "ivanova", "she asked"),
+    ]
+
+
+async def test_look_and_retry_without_who_and_why_are_refused_and_do_nothing(notifier: Running, mail: MailHost) -> None:
+    failed = await failed_notice(notifier, mail)
+
+    unnamed = await run(notifier, "list", "--by", " ", "--reason", "she asked")
+    unexplained = await run(notifier, "retry", str(failed.id), "--by", "ivanova", "--reason", "")
+
+    assert unnamed == unexplained == (2, "Say who does it (--by) and why (--reason); both are kept.\n")
+    assert len(await facts.notifications(notifier)) == 1
+    assert await notifier.rows("SELECT 1 FROM notification_acts") == []
+
+
+async def test_why_support_looked_is_forgotten_with_the_user_and_that_it_did_is_not(
+    notifier: Running, mail: MailHost
+) -> None:
+    failed = await failed_notice(notifier, mail)
+    await of(notifier, user_id=failed.user_id)
+    await again(notifier, failed.id)
+
+    await notifier.hears(facts.erased(failed.user_id, email=None))
+
+    kept = await notifier.rows("SELECT act, by, reason FROM notification_acts ORDER BY id")
+    assert [tuple(one) for one in kept] == [("list", "ivanova", ""), ("retry", "ivanova", "")]

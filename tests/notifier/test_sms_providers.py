@@ -1,6 +1,6 @@
 """Two SMS providers: the second helps when the first is down, and never while the first may have the message."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,8 @@ from notifier.sms_providers import FAILURES, REST_SECONDS, Breaker, Provider, ch
 from shared.contracts.notifier import NotificationFailed
 from tests.kit import Running, eventually
 from tests.notifier import facts
-from tests.notifier.outside import FormGateway, Gateway, MailHost, form_gateway
+from tests.notifier.conftest import Open
+from tests.notifier.outside import FormGateway, Gateway, form_gateway
 from tests.notifier.test_delivering import died_while_handing_over, hurry, working
 
 
@@ -26,25 +27,17 @@ async def older() -> AsyncIterator[FormGateway]:
 
 
 @pytest.fixture
-async def both(
-    open_service: Callable[..., Awaitable[Running]], mail: MailHost, operator: Gateway, older: FormGateway
-) -> Running:
-    return await open_service(
-        service,
-        smtp_host="127.0.0.1",
-        smtp_port=mail.port,
-        smtp_security="none",
-        mail_from="kabinet@energosbyt.example",
-        support_address="support@energosbyt.example",
-        sms_url=operator.url,
-        sms_token="the-token",
-        sms_sender="Energosbyt",
-        sms_price_kopecks=410,
-        sms_backup_url=older.url,
-        sms_backup_login="kabinet",
-        sms_backup_password="the-password",
-        portal_origin="https://lk.example.ru",
-    )
+async def both(open_notifier: Open, older: FormGateway) -> Running:
+    return await open_notifier(sms_price_kopecks=410, **second(older))
+
+
+def second(older: FormGateway) -> dict[str, str]:
+    """The settings of a second provider."""
+    return {
+        "sms_backup_url": older.url,
+        "sms_backup_login": "kabinet",
+        "sms_backup_password": "the-password",
+    }
 
 
 def text_of(older: FormGateway) -> list[str]:
@@ -161,7 +154,7 @@ class Pair:
 
     def __post_init__(self) -> None:
         self.first, self.second = (
-            Provider(name, Silent(), breaker=Breaker(self.clock), now=self.clock) for name in ("primary", "backup")
+            Provider(name, Silent(), breaker=Breaker(self.clock)) for name in ("primary", "backup")
         )
         self.both = [self.first, self.second]
 
@@ -202,15 +195,33 @@ def test_second_is_asked_first_while_the_firsts_breaker_is_open() -> None:
     assert choose(pair.both, {"primary": (1, False, True)}) is None, "the first may have it"
 
 
-def test_provider_at_its_rate_is_passed_over() -> None:
+def test_provider_at_its_rate_is_passed_over_unless_it_may_have_the_message() -> None:
     pair = Pair()
-    pair.first.a_second = 2
-    for _ in range(3):
-        pair.first.begin()
 
-    assert choose(pair.both, {}) is pair.second
-    pair.clock.now += 1
-    assert choose(pair.both, {}) is pair.first
+    assert choose(pair.both, {}, {"primary"}) is pair.second
+    assert choose(pair.both, {}, {"primary", "backup"}) is None
+    assert choose(pair.both, {"primary": (1, False, True)}, {"primary"}) is None
+
+
+async def test_code_takes_no_turn_that_is_too_far_away_and_goes_to_the_second(
+    open_notifier: Open, operator: Gateway, older: FormGateway
+) -> None:
+    running = await open_notifier(sms_per_second=1, **second(older))
+    await running.rows("INSERT INTO turns VALUES ('provider primary', now() + interval '1 hour') RETURNING 1")
+    await running.hears(facts.code())
+
+    row = await run_until_ended(running)
+
+    assert (row.status, operator.requests, len(older.sent)) == ("sent", [], 1)
+
+
+@pytest.mark.parametrize("phone", ["112", "+7912345678901234", "89123456789", "+7 912 3456789", "+79123456789\n", ""])
+async def test_no_provider_is_asked_for_what_is_no_number(both: Running, operator: Gateway, phone: str) -> None:
+    await both.hears(facts.code(phone=phone))
+
+    row = await run_until_ended(both)
+
+    assert (row.status, operator.requests, await asked(both)) == ("failed", [], [])
 
 
 counts = st.tuples(st.integers(0, 5), st.booleans(), st.booleans())

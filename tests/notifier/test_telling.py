@@ -9,8 +9,10 @@ from uuid_utils.compat import uuid7
 from notifier.rules import Kind
 from shared.contracts.notifier import UserDataErased
 from shared.events import Event, Malformed
-from tests.kit import Running
+from tests.kit import Running, eventually
 from tests.notifier import facts
+from tests.notifier.outside import MailHost
+from tests.notifier.test_delivering import working
 
 
 def kinds(rows: list[object]) -> list[tuple[str, str, str]]:
@@ -189,6 +191,41 @@ async def test_erased_user_leaves_no_trace_but_a_farewell(notifier: Running) -> 
     assert [(row.kind, row.user_id) for row in rows] == [(Kind.USER_ERASED, None)]
     assert await notifier.rows("SELECT 1 FROM contacts") == []
     assert [event.user_id for event in await notifier.said(UserDataErased)] == [user]
+
+
+async def test_database_holds_no_contact_name_or_secret_of_an_erased_user(notifier: Running, mail: MailHost) -> None:
+    """Their address bounced, and they wrote to support: an HMAC and masks are all that was kept of it."""
+    user, email = uuid7(), "kanareyka@mail.ru"
+    mail.rcpt = "550 5.1.1 no such user"
+    await notifier.hears(facts.registered(user, email=email, phone="+79120000077"))
+    await notifier.hears(facts.confirmation(user, email), facts.linked(user), facts.signed_in(user))
+    await notifier.hears(
+        facts.code(phone="+79120000077", digits="7777777777"), facts.phone_changed(user, "+79120000078", "+79120000077")
+    )
+    form = {"name": "Kanareyka", "reply_to": email, "topic": "other", "message": "kanareyka sings"}
+    await notifier.client.post("/v1/feedback", json=form)
+    async with working(notifier, notifier.service.loops):
+        await facts.ended(notifier, 7)
+        mail.rcpt = "250 OK"
+
+        await notifier.hears(facts.erased(user, email=email))
+
+        await eventually(lambda: notifier.rows(FAREWELL_ENDED))
+
+    assert await notifier.rows("SELECT 1 FROM suppressed_addresses")
+    kept = await everything(notifier)
+    for canary in ("kanareyka", "9120000077", "9120000078", "7777777777", "petrova", facts.TOKEN, "chrome"):
+        assert canary.lower() not in kept.lower(), canary
+
+
+FAREWELL_ENDED = "SELECT 1 FROM notifications WHERE kind = 'user_erased' AND ended_at IS NOT NULL"
+
+
+async def everything(running: Running) -> str:
+    """Each row of each table, as text."""
+    tables = await running.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert len(tables) > 10
+    return "\n".join([str(await running.rows(f"SELECT row_to_json(t)::text FROM {table} AS t")) for (table,) in tables])
 
 
 async def test_events_that_follow_an_erasure_change_nothing(notifier: Running) -> None:

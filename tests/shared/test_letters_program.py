@@ -114,6 +114,16 @@ async def test_letter_is_dropped_with_who_and_why_and_once(environment: dict[str
     assert "dropped by ivanova: no reader" in shown[1]
 
 
+async def test_drop_without_who_and_why_is_refused_and_drops_nothing(environment: dict[str, str]) -> None:
+    letter = await add(environment, "a")
+
+    unnamed = await said_by(environment, "dead-letters", "drop", letter, "--reason", "no reader", "--by", " ")
+    unexplained = await said_by(environment, "dead-letters", "drop", "--key", "a", "--reason", "", "--by", "ivanova")
+
+    assert unnamed == unexplained == (2, "Say who does it (--by) and why (--reason); both are kept.\n")
+    assert await execute(environment, "SELECT count(*) FROM dead_letters WHERE resolved_at IS NULL") == "1"
+
+
 async def test_drop_in_the_middle_of_a_key_is_refused_unless_the_key_is_named(environment: dict[str, str]) -> None:
     first, second = await add(environment, "a"), await add(environment, "a")
     decided = ("--reason", "no", "--by", "x")

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.embedded.topics import FILE
 from shared.contracts.verification import CodeRequested
+from shared.mandate import Mandate
 from tests.kit import Running, problem
 from tests.verification.asking import PHONE, ask, asked, check, let_pass, phones, statuses, wrong
 from tests.verification.conftest import Open
@@ -44,6 +45,7 @@ async def run(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
 
 
 BY = ("--by", "olga", "--reason", "call 4711: no code comes")
+WHY = Mandate("olga", "call 4711")
 
 
 async def test_show_tells_budgets_and_every_refusal_and_keeps_the_look(
@@ -120,7 +122,7 @@ async def test_released_number_passes_its_blocked_range_and_address_for_an_hour(
     assert statuses([await ask(verification, mine), await ask(verification, neighbour)]) == {429: 2}
 
     async with verification.kernel.database.transaction() as session:
-        await support.release(session, numbers.read(mine, "RU"), "olga", "call 4711", verification.wired)
+        await support.release(session, numbers.read(mine, "RU"), WHY, verification.wired)
 
     assert statuses([await ask(verification, mine), await ask(verification, neighbour)]) == {202: 1, 429: 1}
     assert await verification.rows("SELECT cardinality(sent) FROM prefixes") == [(4,)]
@@ -132,7 +134,7 @@ async def test_release_does_not_pass_by_the_money(open_verification: Open) -> No
     verification = await open_verification(money_per_hour_roubles=4)
     await ask(verification, "+79130000001")
     async with verification.kernel.database.transaction() as session:
-        await support.release(session, numbers.read(PHONE, "RU"), "olga", "call 4711", verification.wired)
+        await support.release(session, numbers.read(PHONE, "RU"), WHY, verification.wired)
 
     assert (await ask(verification)).status_code == 503
     assert len(await verification.said(CodeRequested)) == 1
@@ -141,6 +143,9 @@ async def test_release_does_not_pass_by_the_money(open_verification: Open) -> No
 async def test_act_without_who_and_why_is_refused(verification: Running, environment: dict[str, str]) -> None:
     assert (await run(environment, "show", PHONE))[0] == 2
     assert (await run(environment, "release", PHONE, "--by", "olga"))[0] == 2
+    blank = await run(environment, "release", PHONE, "--by", " ", "--reason", "call 4711")
+    assert blank == (2, "Say who does it (--by) and why (--reason); both are kept.\n")
+    assert (await run(environment, "show", PHONE, "--by", "olga", "--reason", ""))[0] == 2
     assert await verification.rows("SELECT count(*) FROM phone_acts") == [(0,)]
 
 

@@ -9,9 +9,10 @@ from uuid import UUID
 import typer
 
 from shared import dead_letters, letters
-from shared.acts import act, out, progress, shown, tell_rows
+from shared.acts import By, Reason, act, out, progress, shown, tell_rows
 from shared.dead_letters import Replayed
 from shared.inbox import hearing
+from shared.mandate import Mandate
 from shared.service import Kernel, Service
 from shared.tables import DeadLetter
 
@@ -131,8 +132,8 @@ def _deciding(app: typer.Typer, service: Service) -> None:
 
     @app.command()
     def drop(
-        reason: Annotated[str, typer.Option(help="kept with the letter")],
-        by: Annotated[str, typer.Option(help="who decided it; kept too")],
+        reason: Reason,
+        by: By,
         letter_id: Annotated[UUID | None, typer.Argument(help="the first of its key, or any with --key")] = None,
         key: Annotated[str | None, typer.Option(help="alone: all letters of this key")] = None,
         topic: Topic = None,
@@ -143,19 +144,24 @@ def _deciding(app: typer.Typer, service: Service) -> None:
 
         async def first(kernel: Kernel, wired: Any) -> None:
             assert letter_id is not None
+            mandate = Mandate(by, reason)
             try:
-                ran = await dead_letters.drop(kernel.database, letter_id, reason, heard, wired, by)
+                ran = await dead_letters.drop(kernel.database, letter_id, mandate.reason, heard, wired, mandate.by)
             except dead_letters.StillFails:
                 out.print("dropped: 1")
                 raise
             out.print(f"dropped: 1, replayed behind it: {ran}")
 
         async def in_key(kernel: Kernel, _wired: Any) -> None:
+            mandate = Mandate(by, reason)
             async with kernel.database.transaction() as session:
                 held = await dead_letters.held_keys(session, topic, key)
             if len(held) > 1:
                 raise typer.BadParameter(f"the key has letters of {', '.join(one.topic for one in held)}: add --topic")
-            gone = [await dead_letters.drop_in_key(kernel.database, one, reason, by, letter_id) for one in held]
+            gone = [
+                await dead_letters.drop_in_key(kernel.database, one, mandate.reason, mandate.by, letter_id)
+                for one in held
+            ]
             if not sum(gone):
                 raise dead_letters.NoSuchLetter(str(letter_id or "of that key"))
             out.print(f"dropped: {sum(gone)}")

@@ -29,16 +29,21 @@ MayHandOver = Callable[..., Awaitable[float | None]]
 HandOver = Callable[[Due, MayHandOver], Awaitable[Answer]]
 _log = logger(__name__)
 
+# Rank by rank, so that what was put off until later is not read each time: the index is entered at one rank's due ones.
 _TAKE_UP = text("""
     WITH due AS (
-        SELECT id FROM notifications
-        WHERE channel = :channel AND status = 'queued' AND due_at <= now() AND rank <= :rank
-        ORDER BY rank, due_at LIMIT :count FOR UPDATE SKIP LOCKED
+        SELECT id FROM generate_series(0, CAST(:rank AS integer)) AS this (rank)
+        CROSS JOIN LATERAL (
+            SELECT id, due_at FROM notifications
+            WHERE channel = :channel AND status = 'queued' AND notifications.rank = this.rank AND due_at <= now()
+            ORDER BY due_at LIMIT :count FOR UPDATE SKIP LOCKED
+        ) AS of_rank
+        ORDER BY this.rank, due_at LIMIT :count
     )
     UPDATE notifications AS row SET due_at = now() + :lease, tries = tries + 1, held_by = :holder
     FROM due WHERE row.id = due.id
     RETURNING row.id, row.event_id, row.user_id, row.kind, row.channel, row.locale, row.rank, row.address, row.sealed,
-        row.details, row.created_at, row.due_at AS lease, row.tries, row.handings,
+        row.details, row.created_at, row.due_at AS lease, row.tries, row.handings, row.has_turn,
         CASE WHEN row.channel = 'email' THEN split_part(row.masked_address, '@', 2) END AS domain,
         now() + :margin >= row.expires_at AS late,
         (SELECT id FROM attempts WHERE notification_id = row.id AND outcome IS NULL) AS open_attempt,
@@ -67,7 +72,8 @@ _OUTCOME = text("""
 """)
 _AGAIN = text("""
     UPDATE notifications
-    SET held_by = NULL, due_at = least(now() + :wait, greatest(expires_at - CAST(:margin AS interval), now()))
+    SET held_by = NULL, has_turn = :has_turn,
+        due_at = least(now() + :wait, greatest(expires_at - CAST(:margin AS interval), now()))
     WHERE id = :id AND status = 'queued' AND due_at = :lease
 """)
 _END = text("""
@@ -120,10 +126,11 @@ async def deliver(database: Database, due: Due, hand_over: HandOver) -> None:
         await write_down(database, due, attempt, answer)
 
 
-async def put_off(database: Database, due: Due, wait: timedelta) -> None:
+async def put_off(database: Database, due: Due, wait: timedelta, has_turn: bool) -> None:
+    """Make it due after `wait`; `has_turn`: its turn at its mail domain comes then, and it takes no other."""
     async with database.transaction() as session:
         values = {"id": due.id, "lease": due.lease, "wait": wait, "margin": rules.EXPIRY_MARGIN}
-        await session.execute(_AGAIN, values)
+        await session.execute(_AGAIN, {**values, "has_turn": has_turn})
 
 
 async def give_back(database: Database, channel: Channel, holder: int, in_hand: Sequence[UUID]) -> None:
@@ -176,7 +183,8 @@ async def _settle(session: AsyncSession, due: Due, attempt: UUID | None, answer:
         step = rules.next_step(answer, due.kind, due.channel, handings, due.tries, repeatable)
     held = {"id": due.id, "lease": due.lease}
     if step.status is Status.QUEUED:
-        await session.execute(_AGAIN, {**held, "wait": step.wait, "margin": rules.EXPIRY_MARGIN})
+        later = {"wait": step.wait, "margin": rules.EXPIRY_MARGIN, "has_turn": False}
+        await session.execute(_AGAIN, held | later)
     elif await session.scalar(_END, {**held, "status": step.status}):
         told = {"notification_id": due.id, "user_id": due.user_id, "kind": due.kind, "channel": due.channel}
         sent = step.reason is None

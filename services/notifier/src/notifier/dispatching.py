@@ -1,7 +1,7 @@
 """Dispatching: one channel's loop, which takes up what is due and sees to it that notices keep nobody waiting."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +21,8 @@ SWEEP_SECONDS = 1.0
 DRAIN_SECONDS = 4.5
 """Within the worker's grace after SIGTERM, so that what is on its way mostly gets its answer."""
 
+PutOff = tuple[timedelta, bool]
+"""For how long, and whether it has its turn at its mail domain then."""
 _log = logger(__name__)
 
 
@@ -34,7 +36,7 @@ class Dispatch:
     bell: asyncio.Event
     hand_over: HandOver
     at_once: int
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace | None = None
     quiet: Quiet | None = None
     _running: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
     _astray: bool = False
@@ -78,27 +80,29 @@ class Dispatch:
 
     async def _start(self, count: int, rank: int) -> int:
         taken = await delivering.take_up(self.database, self.channel, count, self.place.number, rank)
+        puts_off = await self._put_off(taken)
         for due in taken:
-            self._running[due.id] = asyncio.create_task(self._deliver(due))
+            self._running[due.id] = asyncio.create_task(self._deliver(due, puts_off.get(due.id)))
         return len(taken)
 
-    async def _deliver(self, due: Due) -> None:
+    async def _deliver(self, due: Due, put_off: PutOff | None) -> None:
         try:
-            wait = self._wait(due)
-            if wait:
-                await delivering.put_off(self.database, due, wait)
+            if put_off is not None:
+                await delivering.put_off(self.database, due, *put_off)
             else:
                 await delivering.deliver(self.database, due, self.hand_over)
         except Exception as problem:  # this loop must live; the lease runs out and the notification comes back
             _log.error("delivery_failed", notification_id=due.id, kind=due.kind, cause=type(problem).__name__)
 
-    def _wait(self, due: Due) -> timedelta:
-        """How long it is put off for the sake of its reader's night or its server's pace."""
-        if due.late or due.open_attempt is not None:
-            return timedelta()
-        if self.quiet is not None and due.kind in rules.CAN_WAIT_FOR_MORNING and (rest := self.quiet.rest()):
-            return rest
-        return self.pace.wait(due)
+    async def _put_off(self, taken: Sequence[Due]) -> dict[UUID, PutOff]:
+        """What is put off for the sake of its reader's night or its server's pace."""
+        leaving = [due for due in taken if not due.late and due.open_attempt is None]
+        rest = self.quiet.rest() if self.quiet is not None else timedelta()
+        resting = {due.id: (rest, False) for due in leaving if rest and due.kind in rules.CAN_WAIT_FOR_MORNING}
+        if self.pace is None:
+            return resting
+        waits = await self.pace.waits([due for due in leaving if due.id not in resting])
+        return resting | {id: (wait, True) for id, wait in waits.items()}
 
 
 async def some_done(tasks: Collection[asyncio.Task[None]], count: int, *events: asyncio.Event) -> None:

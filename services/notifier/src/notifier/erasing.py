@@ -10,8 +10,10 @@ from shared.contracts import identity
 from shared.contracts.notifier import UserDataErased
 from shared.outbox import publish
 
+# A suppressed address stays: it is an HMAC that names nobody, and knows no user.
 _FORGET = (
     text("INSERT INTO erased_readers (user_id) VALUES (:user_id) ON CONFLICT DO NOTHING"),
+    text("UPDATE notification_acts SET reason = '' WHERE user_id = :user_id"),
     text("DELETE FROM contacts WHERE user_id = :user_id"),
     text("DELETE FROM notifications WHERE user_id = :user_id"),
 )

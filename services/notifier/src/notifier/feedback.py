@@ -101,7 +101,7 @@ def read(form: Form) -> FeedbackWords:
         refused.append(TopicUnknown())
     if not message or len(message) > MESSAGE_LETTERS:
         refused.append(MessageTooLong() if message else MessageMissing())
-    if len(form.name.strip()) > NAME_LETTERS or not rules.one_line(form.name):
+    if len(form.name.strip()) > NAME_LETTERS or not rules.may_head(form.name):
         refused.append(NameInvalid())
     reply_to = _one_address(form.reply_to.strip())
     if reply_to is None:

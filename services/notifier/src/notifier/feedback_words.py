@@ -35,10 +35,10 @@ def support_message(feedback: FeedbackWords, reference: str, words: Words, envel
     subject = _("Message {reference}: {topic}").format(reference=reference, topic=topics[feedback.topic])
     message = headed(subject, words.name, envelope)
     message["Reply-To"] = one_address(feedback.reply_to, feedback.name)
-    message["Content-Language"] = words.locale
     values = {"feedback": feedback, "reference": reference, "topic": topics[feedback.topic], "_": _}
     text = text_of("feedback.txt", values)
     message.set_content(text, cte="base64")
+    message["Content-Language"] = words.locale
     return message
 
 

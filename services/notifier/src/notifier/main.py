@@ -14,7 +14,7 @@ from notifier.dispatching import Dispatch
 from notifier.feedback import FeedbackDesk
 from notifier.handing_over import by_mail
 from notifier.notifying import Bells, Desk
-from notifier.pacing import Pace, Quiet
+from notifier.pacing import Pace, Quiet, Turns
 from notifier.places import Lookout, Place
 from notifier.reactions import HEARD
 from notifier.settings import NotifierSettings
@@ -57,7 +57,7 @@ async def wire(kernel: Kernel) -> AsyncIterator[Wired]:
         _log.warning("letters_go_unencrypted", smtp_host=settings.smtp_host, mend="NOTIFIER_SMTP_SECURITY=starttls")
     to_mail = by_mail(mail_server(settings), pen, Suppression(kernel.database, keys))
     async with httpx2.AsyncClient(follow_redirects=False, trust_env=False) as client:
-        to_sms = by_sms(providers(settings, client), pen)
+        to_sms = by_sms(providers(settings, client), pen, Turns(kernel.database))
         yield Wired(
             private_keys=keys,
             bells=bells,
@@ -76,7 +76,7 @@ async def wire(kernel: Kernel) -> AsyncIterator[Wired]:
                 bells.email,
                 to_mail,
                 settings.smtp_connections,
-                Pace(settings.notices_per_domain_minute),
+                Pace(kernel.database, settings.notices_per_domain_minute),
                 quiet_of(settings),
             ),
             sms=Dispatch("sms", kernel.database, place, bells.sms, to_sms, settings.sms_connections),
@@ -179,6 +179,7 @@ EXPIRED = {
     "receipt_days": "day < now() - interval '2 days'",
     "suppressed_addresses": "since < now() - interval '1 year'",
     "notification_acts": "at < now() - interval '1 year'",
+    "turns": "next_at < now() - interval '1 day'",
 }
 
 service = Service(

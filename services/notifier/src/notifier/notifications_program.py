@@ -9,7 +9,8 @@ from sqlalchemy import RowMapping
 
 from notifier import retrying
 from notifier.rules import Kind, Status
-from shared.acts import act, out, shown
+from shared.acts import By, Reason, act, out, shown
+from shared.mandate import Mandate
 from shared.service import Kernel, Service
 
 
@@ -18,32 +19,31 @@ def notifications_program(service: Service) -> typer.Typer:
 
     @app.command(name="list")
     def list_(
+        by: By,
+        reason: Reason,
         user: Annotated[UUID | None, typer.Option(help="of this user")] = None,
         status: Annotated[Status | None, typer.Option(help="in this status")] = None,
         kind: Annotated[Kind | None, typer.Option(help="of this kind")] = None,
         id: Annotated[UUID | None, typer.Option(help="this one alone")] = None,
         limit: Annotated[int, typer.Option(min=1, help="at most so many")] = 50,
     ) -> None:
-        """Newest first, with masked addresses and without a word of what they said."""
+        """Newest first, with masked addresses and without a word of what they said. The look is kept."""
 
         async def do(kernel: Kernel, _wired: Any) -> list[RowMapping]:
             async with kernel.database.transaction() as session:
-                return await retrying.listed(session, retrying.Wanted(user, kind, status, id), limit)
+                wanted = retrying.Wanted(user, kind, status, id)
+                return await retrying.look(session, wanted, limit, Mandate(by, reason))
 
         rows = act(service, do)
         out.print(_table(rows) if rows else "None.")
 
     @app.command()
-    def retry(
-        notification_id: UUID,
-        by: Annotated[str, typer.Option(help="who decided it; kept")],
-        reason: Annotated[str, typer.Option(help="kept too")],
-    ) -> None:
+    def retry(notification_id: UUID, by: By, reason: Reason) -> None:
         """Hand a queued one over now, or tell a notice that ended unsent again."""
 
         async def do(kernel: Kernel, wired: Any) -> UUID:
             async with kernel.database.transaction() as session:
-                return await retrying.retry(session, notification_id, by, reason, wired.bells)
+                return await retrying.retry(session, notification_id, Mandate(by, reason), wired.bells)
 
         out.print(f"goes as {act(service, do)}")
 

@@ -109,15 +109,24 @@ def _addressed(news: News, reader: contacts.Reachable | None) -> News:
 
 
 def masked(channel: Channel, address: str) -> str:
+    """Nothing of an address that is none: what it holds may drive the terminal that lists it."""
+    if not rules.one_line(address):
+        return "•••"
     return rules.mask_email(address) if channel == "email" else rules.mask_phone(address)
 
 
 def opened(event: Event, secrets: type[Secrets], desk: Desk) -> Secrets:
     """What is sealed into the event. Opened here only to know where it goes and that it can be told at all."""
     found = open_sealed(event, secrets, desk.private_keys)
-    token = getattr(found, "token", None) or getattr(found, "reversal_token", None)
-    if token is not None and not rules.is_token(token):
+    tokens = [getattr(found, name, None) for name in ("token", "reversal_token")]
+    if not all(token is None or rules.is_token(token) for token in tokens):
         raise Malformed("a token with signs that no token has")
+    code = getattr(found, "code", None)
+    if code is not None and not rules.is_code(code):
+        raise Malformed("a code with signs other than digits")
+    logins = [getattr(found, "login", ""), *getattr(found, "other_logins", ())]
+    if not all(rules.one_line(login) for login in logins):
+        raise Malformed("a login of more than one line")
     return found
 
 

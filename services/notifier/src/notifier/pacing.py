@@ -1,60 +1,87 @@
-"""Pacing: how fast notices go to one mail domain, and at which hours of the night they wait."""
+"""Pacing: turns at a mail domain or a provider, over all workers, and the hours of the night at which notices wait."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import text
+
 from notifier import rules
 from notifier.writing import Due
+from shared.database import Database
 
-LOST_SECONDS = 3600.0
+LONGEST_SECONDS = 2.0
+"""How far ahead an SMS may take a turn at a provider: it waits for it in a worker's hand, before it is on record."""
+
+# Names in their order: two workers that take turns at the same domains do not wait for one another in a ring.
+_TAKE_MANY = text("""
+    INSERT INTO turns AS turn (name, next_at)
+    SELECT name, now() + count * CAST(:apart AS interval)
+    FROM unnest(CAST(:names AS text[]), CAST(:counts AS integer[])) AS asked (name, count) ORDER BY name
+    ON CONFLICT (name) DO UPDATE SET next_at = greatest(turn.next_at, now()) + (excluded.next_at - now())
+    RETURNING name, next_at - now() AS ahead
+""")
+_TAKE_SOON = text("""
+    INSERT INTO turns AS turn (name, next_at) VALUES (:name, now() + CAST(:apart AS interval))
+    ON CONFLICT (name) DO UPDATE SET next_at = greatest(turn.next_at, now()) + CAST(:apart AS interval)
+    WHERE turn.next_at <= now() + CAST(:longest AS interval)
+    RETURNING next_at - now() - CAST(:apart AS interval)
+""")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Pace:
-    """At most `a_minute` letters to one domain from this worker, in turns that are given out in the order of asking.
+    """At most `a_minute` letters to one domain from all workers, in turns that are given out in the order of asking.
 
     What somebody waits for goes at once and takes a turn all the same, so that the notices behind it wait for it.
     """
 
+    database: Database
     a_minute: int = 0
     """0: no limit."""
     burst: int = 10
-    now: Callable[[], float] = time.monotonic
-    _next: dict[str, float] = field(default_factory=dict)
-    _turns: dict[UUID, float] = field(default_factory=dict)
-    """Of notices that were put off: the moment at which each may go."""
 
-    def wait(self, due: Due) -> timedelta:
-        """Zero: it may go now."""
-        if not self.a_minute or due.domain is None:
-            return timedelta()
-        now = self.now()
-        turn = self._turns.pop(due.id, None)
-        if turn is None:
-            turn = self._take_turn(due.domain, now)
-        if due.rank <= rules.LINK or turn <= now:
-            return timedelta()
-        self._turns[due.id] = turn
-        return timedelta(seconds=turn - now)
+    async def waits(self, letters: Sequence[Due]) -> dict[UUID, timedelta]:
+        """Which of them must wait for their turn, and how long; one that came back for its turn takes no second one."""
+        asking = [due for due in letters if due.domain is not None and not due.has_turn] if self.a_minute else []
+        if not asking:
+            return {}
+        apart = timedelta(minutes=1) / self.a_minute
+        counts = Counter(str(due.domain) for due in asking)
+        values = {"names": [f"domain {name}" for name in counts], "counts": list(counts.values()), "apart": apart}
+        async with self.database.transaction() as session:
+            ahead = {row.name: row.ahead for row in await session.execute(_TAKE_MANY, values)}
+        waits: dict[UUID, timedelta] = {}
+        for due in sorted(asking, key=lambda due: (due.rank, due.created_at), reverse=True):
+            ahead[f"domain {due.domain}"] -= apart  # the last of them has the last turn
+            wait = ahead[f"domain {due.domain}"] - apart * (self.burst - 1)
+            if due.rank > rules.LINK and wait > timedelta():
+                waits[due.id] = wait
+        return waits
 
-    def _take_turn(self, domain: str, now: float) -> float:
-        apart = 60 / self.a_minute
-        after = max(self._next.get(domain, 0.0), now)
-        self._next[domain] = after + apart
-        self._tidy(now)
-        return after - apart * (self.burst - 1)
 
-    def _tidy(self, now: float) -> None:
-        """Forget domains that are at rest, and turns that nobody came back for: erased, or another worker's now."""
-        if len(self._next) > 10_000:
-            self._next = {domain: moment for domain, moment in self._next.items() if moment > now}
-        if len(self._turns) > 200_000:
-            self._turns = {id: turn for id, turn in self._turns.items() if turn > now - LOST_SECONDS}
+@dataclass(frozen=True)
+class Turns:
+    """Turns at SMS providers."""
+
+    database: Database
+
+    async def take(self, provider: str, a_second: int) -> float | None:
+        """The seconds until the turn that was taken; None where it would be too far away, and none was taken.
+
+        0 `a_second` is no limit.
+        """
+        if not a_second:
+            return 0.0
+        values = {"name": f"provider {provider}", "apart": timedelta(seconds=1) / a_second}
+        async with self.database.transaction() as session:
+            longest = timedelta(seconds=LONGEST_SECONDS)
+            wait: timedelta | None = await session.scalar(_TAKE_SOON, {**values, "longest": longest})
+        return None if wait is None else max(wait.total_seconds(), 0.0)
 
 
 @dataclass(frozen=True)

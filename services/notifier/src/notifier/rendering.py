@@ -19,8 +19,6 @@ from notifier import rules
 from notifier.letters import Letter, in_html, in_text
 from notifier.words import Words
 
-_LINK = re.compile(r"https?://[^\s<>\"]+")
-
 
 class NotOneAddress(ValueError):
     """A recipient that is not exactly one e-mail address, or text that may not stand in a header."""
@@ -37,13 +35,14 @@ class Envelope:
 
 
 def one_address(text: str, name: str = "") -> Address:
-    """`text` as exactly one address, in the form it is sent to; `NotOneAddress` for lists, comments and line ends."""
+    """`text` as exactly one address, in the form it is sent to; `NotOneAddress` for lists and comments, and for line
+    ends and encoded words, in the name too."""
     try:
         found = validate_email(text, check_deliverability=False)
     except EmailNotValidError:
         raise NotOneAddress("not exactly one e-mail address") from None
-    if not rules.one_line(name):
-        raise NotOneAddress("a name with signs that could end a header")
+    if not (rules.may_head(name) and rules.may_head(text)):
+        raise NotOneAddress("signs that could end a header")
     return Address(display_name=name, username=found.local_part, domain=found.ascii_domain)
 
 
@@ -61,11 +60,11 @@ def _environment(autoescape: bool) -> Environment:
     return environment
 
 
-def linked(text: str) -> Markup:
-    """Bare links of our own sentences become links; everything round them is escaped."""
+def linked(text: str, origin: str) -> Markup:
+    """Bare links to our own pages become links; everything round them, a stranger's address too, is escaped text."""
     parts: list[Markup] = []
     end = 0
-    for found in _LINK.finditer(text):
+    for found in re.finditer(re.escape(origin) + r"/[^\s<>\"]*", text):
         parts += [escape(text[end : found.start()]), Markup('<a class="link" href="{0}">{0}</a>').format(found.group())]
         end = found.end()
     return Markup("").join([*parts, escape(text[end:])])
@@ -94,6 +93,7 @@ def ending(words: Words) -> tuple[str, ...]:
 def render(letter: Letter, words: Words) -> tuple[str, str]:
     """The HTML and the text."""
     values = {"letter": letter, "ending": ending(words), "locale": words.locale, "_": words.translate}
+    values["origin"] = words.retailer.origin
     mjml = _environment(True).get_template("letter.mjml").render(values)
     html = _inliner().inline(mjml2html(mjml, disable_comments=False, fonts={}))
     return html, text_of("letter.txt", values)
@@ -107,15 +107,15 @@ def text_of(template: str, values: dict[str, Any]) -> str:
 def letter_message(letter: Letter, words: Words, envelope: Envelope) -> EmailMessage:
     html, text = render(letter, words)
     message = headed(letter.subject, words.name, envelope)
-    message["Content-Language"] = words.locale
     message.set_content(text, cte="base64")
     message.add_alternative(html, subtype="html", cte="base64")
+    message["Content-Language"] = words.locale  # last: new content takes such headers away
     return message
 
 
 def headed(subject: str, sender_name: str, envelope: Envelope) -> EmailMessage:
     """The headers that every message has. `NotOneAddress` where a recipient or a name is not what it should be."""
-    if not rules.one_line(subject):
+    if not rules.may_head(subject):
         raise NotOneAddress("a subject with signs that could end a header")
     message = EmailMessage(policy=SMTP)
     message["From"] = one_address(envelope.sender, sender_name)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
@@ -15,6 +15,7 @@ from notifier.rules import Channel, Kind, Status
 from notifier.writing import SECRETS
 from shared.complaints import CannotGoOn
 from shared.events import Event
+from shared.mandate import Mandate
 
 _LIST = text("""
     SELECT id, user_id, kind, channel, masked_address, created_at, expires_at, ended_at, tries,
@@ -34,8 +35,8 @@ _FIND = text("SELECT * FROM notifications WHERE id = :id FOR UPDATE")
 _NOW = text("SELECT now()")
 _HURRY = text("UPDATE notifications SET due_at = now() WHERE id = :id AND status = 'queued' AND held_by IS NULL")
 _ACT = text("""
-    INSERT INTO notification_acts (id, notification_id, act, told_as, by, reason)
-    VALUES (:act_id, :id, 'retry', :told_as, :by, :reason)
+    INSERT INTO notification_acts (id, notification_id, user_id, act, told_as, by, reason)
+    VALUES (:act_id, :id, :user_id, :act, :told_as, :by, :reason)
 """)
 _ACTS_BEFORE = text("SELECT 1 FROM notification_acts WHERE notification_id = :id AND told_as IS NOT NULL")
 
@@ -50,16 +51,30 @@ class Wanted:
     id: UUID | None = None
 
 
-async def listed(session: AsyncSession, wanted: Wanted, count: int) -> list[RowMapping]:
-    """Newest first; `attempting` where one is with the server at this moment."""
+async def look(session: AsyncSession, wanted: Wanted, count: int, mandate: Mandate) -> list[RowMapping]:
+    """Newest first; `attempting` where one is with the server at this moment. The look is kept like any act."""
+    await note(session, "list", mandate, wanted.id, wanted.user_id)
     return list((await session.execute(_LIST, {**vars(wanted), "count": count})).mappings().all())
+
+
+async def note(
+    session: AsyncSession,
+    act: Literal["list", "retry"],
+    mandate: Mandate,
+    notification_id: UUID | None,
+    user_id: UUID | None,
+    told_as: UUID | None = None,
+) -> None:
+    who = {"by": mandate.by, "reason": mandate.reason}
+    values = {"act_id": uuid7(), "id": notification_id, "user_id": user_id, "act": act, "told_as": told_as}
+    await session.execute(_ACT, values | who)
 
 
 class NotRetried(CannotGoOn):
     """It cannot be sent again, and why."""
 
 
-async def retry(session: AsyncSession, notification_id: UUID, by: str, reason: str, bells: Bells) -> UUID:
+async def retry(session: AsyncSession, notification_id: UUID, mandate: Mandate, bells: Bells) -> UUID:
     """The id under which it goes: its own while it is queued, else that of a new notification.
 
     A code or link is never sent again: it was wiped, and whoever needs one asks for a new one.
@@ -78,8 +93,7 @@ async def retry(session: AsyncSession, notification_id: UUID, by: str, reason: s
             raise NotRetried("It was sent.")
         case _:
             told_as = await _tell_again(session, row, bells)
-    values = {"act_id": uuid7(), "id": notification_id, "told_as": told_as, "by": by, "reason": reason}
-    await session.execute(_ACT, values)
+    await note(session, "retry", mandate, notification_id, row["user_id"], told_as)
     return told_as or notification_id
 
 

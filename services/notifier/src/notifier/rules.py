@@ -237,12 +237,19 @@ def sms_parts(text: str) -> int:
     return parts
 
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
 def one_line(text: str) -> bool:
-    """Whether the text may stand in a header: no sign that could end a line or drive a terminal."""
+    """Whether the text has no sign that could end a line or drive a terminal, no half of one (JSON lets it in), and
+    none that may not stand in XML, of which letters are made."""
     return not _CONTROL.search(text)
+
+
+def may_head(text: str) -> bool:
+    """Whether the text may stand in a header: one line, and no begin of an encoded word (RFC 2047), which `email` opens
+    when it is given a header, with the line ends that may be in it."""
+    return one_line(text) and "=?" not in text
 
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,512}", re.ASCII)
@@ -251,6 +258,15 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,512}", re.ASCII)
 def is_token(token: str) -> bool:
     """Whether it is what identity makes, and so may stand in a link as it is."""
     return bool(_TOKEN.fullmatch(token))
+
+
+def is_code(code: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,12}", code))
+
+
+def is_phone(phone: str) -> bool:
+    """Whether it is a number as it is dialled from anywhere (E.164), and so may be given to a provider."""
+    return bool(re.fullmatch(r"\+[1-9][0-9]{6,14}", phone))
 
 
 _BROWSERS = (

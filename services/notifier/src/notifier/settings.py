@@ -27,7 +27,7 @@ class NotifierSettings(ServiceSettings):
     smtp_password: SecretStr | None = None
     smtp_connections: int = 8
     notices_per_domain_minute: int = 0
-    """How many letters one mail domain gets from this worker before notices to it wait their turn; 0: no limit."""
+    """How many letters one mail domain gets before notices to it wait their turn, over all workers; 0: no limit."""
     quiet_from: time | None = None
     quiet_until: time | None = None
     """Between the two, in `time_zone`, what can wait for the morning waits: `22:00` and `8:00`; none: never."""
@@ -43,7 +43,7 @@ class NotifierSettings(ServiceSettings):
     sms_receipt_secret: SecretStr | None = None
     """With which the provider signs its receipts; none: they are refused."""
     sms_per_second: int = 0
-    """At most so many from this worker; 0: no limit."""
+    """At most so many, over all workers; 0: no limit."""
     sms_receipts_origin: str | None = None
     """Where providers reach this service, as `https://lk.example.ru`; told with each SMS, where it is set."""
     sms_backup_url: str | None = None

@@ -1,7 +1,8 @@
 """Which SMS provider is asked: by priority, past one that is down, never a second while the first may have the SMS."""
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -9,8 +10,10 @@ from prometheus_client import Counter
 
 from notifier import rules
 from notifier.delivering import HandOver, MayHandOver
+from notifier.pacing import Turns
 from notifier.rules import Answer, Outcome
 from notifier.writing import Due, Pen
+from shared.logging import logger
 
 handed_over = Counter("kabinet_sms_handed_over_total", "SMS by provider and outcome", ["provider", "outcome"])
 parts = Counter("kabinet_sms_parts_total", "Parts of SMS that a provider took", ["provider", "alphabet"])
@@ -18,6 +21,7 @@ cost = Counter("kabinet_sms_cost_kopecks_total", "What taken SMS cost at the pro
 
 FAILURES = 5
 REST_SECONDS = 30.0
+_log = logger(__name__)
 
 
 class SmsDoor(Protocol):
@@ -59,19 +63,8 @@ class Provider:
     door: SmsDoor
     kopecks_a_part: int = 0
     a_second: int = 0
-    """0: no limit."""
+    """From all workers together; 0: no limit."""
     breaker: Breaker = field(default_factory=Breaker)
-    now: Callable[[], float] = time.monotonic
-    _next: float = 0.0
-
-    @property
-    def ready(self) -> bool:
-        return self.breaker.lets_through and (not self.a_second or self._next <= self.now() + 1)
-
-    def begin(self) -> None:
-        self.breaker.begin()
-        if self.a_second:
-            self._next = max(self._next, self.now()) + 1 / self.a_second
 
     def end(self, answer: Answer, text: str) -> None:
         self.breaker.end(answer)
@@ -85,29 +78,46 @@ class Provider:
 Asked = Mapping[str, tuple[int, bool, bool]]
 
 
-def choose(providers: Sequence[Provider], asked: Asked) -> Provider | None:
-    """Whom to ask; None where nobody may be asked now. `providers` stand in the order of their priority.
+def choose(providers: Sequence[Provider], asked: Asked, busy: Collection[str] = ()) -> Provider | None:
+    """Whom to ask; None where nobody may be asked now. `providers` stand in the order of their priority, and `busy`
+    are those that have no turn soon.
 
     One whose answer is unknown is the only one: it may have the message. Else whoever did not refuse it and was asked
     the fewest times.
     """
+    ready = [one for one in providers if one.breaker.lets_through and one.name not in busy]
     for provider in providers:
         if asked.get(provider.name, (0, False, False))[2]:
-            return provider if provider.ready else None
-    left = [one for one in providers if not asked.get(one.name, (0, False, False))[1] and one.ready]
+            return provider if provider in ready else None
+    left = [one for one in ready if not asked.get(one.name, (0, False, False))[1]]
     return min(left, key=lambda one: asked.get(one.name, (0, False, False))[0], default=None)
 
 
-def by_sms(providers: Sequence[Provider], pen: Pen) -> HandOver:
+async def in_turn(providers: Sequence[Provider], asked: Asked, turns: Turns) -> Provider | None:
+    """Whom to ask, when its turn has come; past those that have none soon."""
+    busy: set[str] = set()
+    while (provider := choose(providers, asked, busy)) is not None:
+        wait = await turns.take(provider.name, provider.a_second)
+        if wait is not None:
+            await asyncio.sleep(wait)
+            return provider
+        busy.add(provider.name)
+    return None
+
+
+def by_sms(providers: Sequence[Provider], pen: Pen, turns: Turns) -> HandOver:
     async def hand_over(due: Due, may_hand_over: MayHandOver) -> Answer:
         sms, asked = pen.sms(due), due.asked or {}
-        provider = choose(providers, asked)
+        if not rules.is_phone(sms.to):
+            _log.warning("phone_unusable", notification_id=due.id, kind=due.kind)
+            return Answer(Outcome.REFUSED, "address")
+        provider = await in_turn(providers, asked, turns)
         if provider is None:
             return Answer(Outcome.TRY_LATER, "no provider")
         seconds = await may_hand_over(provider=provider.name, repeatable=provider.door.repeatable)
         if seconds is None:
             return Answer(Outcome.WITHHELD)
-        provider.begin()
+        provider.breaker.begin()
         answer = await provider.door.send(sms.message_id, sms.to, sms.text, seconds)
         provider.end(answer, sms.text)
         return replace(answer, elsewhere=may_go_elsewhere(answer, provider, providers, asked))

@@ -24,7 +24,7 @@ def phone_change_code(words: Words, secrets: CodeSecrets) -> str:
 
 def bound_to_host(words: Words, text: str, code: str) -> str:
     """A browser offers the code on our own pages alone because of the last line."""
-    if not (code.isascii() and code.isdigit()):
+    if not rules.is_code(code):
         raise Malformed("a code with signs other than digits")
     return f"{text.format(code=code)}\n\n@{words.retailer.host} #{code}"
 

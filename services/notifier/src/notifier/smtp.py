@@ -1,6 +1,7 @@
 """The door to the mail server: one message, one recipient, one honest answer."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from aiosmtplib import (
 
 from notifier.rules import Answer, Outcome
 from shared.failpoints import point
+
+_HEADER = re.compile(rb"^([^\s:]+):", re.MULTILINE)
 
 MayHandOver = Callable[[], Awaitable[float | None]]
 """Asked once, just before the message itself: the seconds that are left for it, or None where it must not go.
@@ -52,18 +55,19 @@ class MailServer:
         sender or connection is no fault of the reader's address: try later.
         """
         sender, recipient = one_each(message)
+        data = as_bytes(message, recipient)
         client = self._client()
         handed_over = False
         try:
             async with asyncio.timeout(self.step_seconds * 3):
                 await client.connect()
-                options = await self._envelope(client, sender, recipient)
+                await self._envelope(client, sender, recipient)
             seconds = await may_hand_over()
             if seconds is None:
                 return Answer(Outcome.WITHHELD)
             handed_over = True
             async with asyncio.timeout(min(seconds, self.taking_seconds)):
-                accepted = await client.data(as_bytes(message, options), timeout=None)
+                accepted = await client.data(data, timeout=None)
                 await point("door.answered")
             return Answer(Outcome.ACCEPTED, str(accepted.code))
         except (SMTPException, OSError, TimeoutError) as problem:
@@ -87,7 +91,7 @@ class MailServer:
             tls_context=self.tls,
         )
 
-    async def _envelope(self, client: SMTP, sender: str, recipient: str) -> list[str]:
+    async def _envelope(self, client: SMTP, sender: str, recipient: str) -> None:
         if client.is_ehlo_or_helo_needed:
             await client.ehlo()
         options = [] if recipient.isascii() else ["SMTPUTF8"]
@@ -96,7 +100,6 @@ class MailServer:
         encoding = "utf-8" if options else "ascii"
         await client.mail(sender, options=options, encoding=encoding)
         await client.rcpt(recipient, encoding=encoding)
-        return options
 
 
 def one_each(message: EmailMessage) -> tuple[str, str]:
@@ -116,8 +119,13 @@ def _only(message: EmailMessage, name: str) -> str:
     return str(addresses[0].addr_spec)
 
 
-def as_bytes(message: EmailMessage, options: list[str]) -> bytes:
-    return message.as_bytes(policy=SMTPUTF8 if options else SMTP_POLICY)
+def as_bytes(message: EmailMessage, recipient: str) -> bytes:
+    """What goes over the wire; `ValueError` where it has other headers than the message was given."""
+    data = message.as_bytes(policy=SMTP_POLICY if recipient.isascii() else SMTPUTF8)
+    head = data.partition(b"\r\n\r\n")[0]
+    if [name.decode() for name in _HEADER.findall(head)] != message.keys():
+        raise ValueError("a header that nobody gave it")
+    return data
 
 
 def judge(problem: Exception, handed_over: bool) -> Answer:

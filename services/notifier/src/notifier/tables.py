@@ -41,6 +41,7 @@ class Notification(SQLModel, table=True):
         Index("notifications_due", "channel", "rank", "due_at", postgresql_where=text("status = 'queued'")),
         Index("notifications_held", "held_by", postgresql_where=text("status = 'queued' AND held_by IS NOT NULL")),
         Index("notifications_waiting", "user_id", postgresql_where=text("status = 'waiting'")),
+        Index("notifications_waiting_until", "expires_at", postgresql_where=text("status = 'waiting'")),
         Index("notifications_of_user", "user_id", "id"),
         Index("notifications_ended", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
         CheckConstraint("(status IN ('queued', 'waiting')) = (ended_at IS NULL)", name="notifications_end_is_an_end"),
@@ -72,6 +73,8 @@ class Notification(SQLModel, table=True):
     handings: int = 0
     held_by: int | None = None
     """The place of the worker that has taken it up."""
+    has_turn: bool = Field(default=False, sa_column=Column(Boolean, server_default=text("false"), nullable=False))
+    """It was put off until its turn at its mail domain, and takes no second one when that has come."""
     ended_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
 
 
@@ -141,13 +144,24 @@ class SuppressedAddress(SQLModel, table=True):
     since: datetime | None = Field(default=None, sa_column=timestamp(default=True))
 
 
+class Turn(SQLModel, table=True):
+    """When the next message may go to a mail domain or a provider, whichever worker sends it."""
+
+    __tablename__ = "turns"
+
+    name: str = Field(primary_key=True)
+    next_at: datetime = Field(sa_column=timestamp())
+
+
 class NotificationAct(SQLModel, table=True):
-    """What support did to a notification, who did it and why."""
+    """What support looked at or did, who it was and why."""
 
     __tablename__ = "notification_acts"
 
     id: UUID = Field(primary_key=True)
-    notification_id: UUID
+    notification_id: UUID | None = None
+    user_id: UUID | None = None
+    """Whose notifications; of an erased user no reason is kept, as it may name them."""
     act: str
     told_as: UUID | None = None
     """The new notification that tells an ended one again."""

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from shared.mandate import Mandate
 from verification.budgets import recent
 from verification.numbers import Number
 from verification.rules import DAY_SECONDS, HOUR_SECONDS
@@ -51,14 +52,14 @@ class PhoneState:
     """Those before this look."""
 
 
-async def show(session: AsyncSession, number: Number, by: str, reason: str, wired: Wired) -> PhoneState:
+async def show(session: AsyncSession, number: Number, mandate: Mandate, wired: Wired) -> PhoneState:
     phone_hmac = wired.keys.hmac("phone", number.e164)
     state = await _state(session, number, phone_hmac)
-    await _remember(session, "show", phone_hmac, by, reason)
+    await _remember(session, "show", phone_hmac, mandate)
     return state
 
 
-async def release(session: AsyncSession, number: Number, by: str, reason: str, wired: Wired) -> datetime:
+async def release(session: AsyncSession, number: Number, mandate: Mandate, wired: Wired) -> datetime:
     """Give the number its SMS and tries back, and pass it by address and prefix for an hour; until when.
 
     Country and money still hold: they guard everybody.
@@ -71,7 +72,7 @@ async def release(session: AsyncSession, number: Number, by: str, reason: str, w
     )
     bounds = {"phone": phone_hmac, "seconds": RELEASE_SECONDS}
     until: datetime = (await session.execute(statement, bounds)).scalar_one()
-    await _remember(session, "release", phone_hmac, by, reason)
+    await _remember(session, "release", phone_hmac, mandate)
     return until
 
 
@@ -106,10 +107,10 @@ async def _state(session: AsyncSession, number: Number, phone_hmac: bytes) -> Ph
 
 
 async def _remember(
-    session: AsyncSession, act: Literal["show", "release"], phone_hmac: bytes, by: str, reason: str
+    session: AsyncSession, act: Literal["show", "release"], phone_hmac: bytes, mandate: Mandate
 ) -> None:
     statement = text(
         "INSERT INTO phone_acts (id, phone_hmac, act, done_by, reason) VALUES (:id, :phone, :act, :by, :reason)"
     )
-    row = {"id": uuid7(), "phone": phone_hmac, "act": act, "by": by, "reason": reason}
+    row = {"id": uuid7(), "phone": phone_hmac, "act": act, "by": mandate.by, "reason": mandate.reason}
     await session.execute(statement, row)

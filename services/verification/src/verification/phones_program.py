@@ -9,6 +9,7 @@ from rich.table import Table
 
 from shared.acts import By, Reason, act, out, shown
 from shared.contacts import mask_phone
+from shared.mandate import Mandate
 from shared.service import Kernel, Service
 from verification import numbers, phones
 from verification.numbers import Number
@@ -31,7 +32,7 @@ def phones_program(service: Service) -> typer.Typer:
         async def do(kernel: Kernel, wired: Wired) -> tuple[Number, PhoneState, VerificationSettings]:
             number = numbers.read(phone, wired.settings.countries[0])
             async with kernel.database.transaction() as session:
-                return number, await phones.show(session, number, by, reason, wired), wired.settings
+                return number, await phones.show(session, number, Mandate(by, reason), wired), wired.settings
 
         _print(*_done(service, do))
 
@@ -42,7 +43,7 @@ def phones_program(service: Service) -> typer.Typer:
         async def do(kernel: Kernel, wired: Wired) -> tuple[Number, datetime]:
             number = numbers.read(phone, wired.settings.countries[0])
             async with kernel.database.transaction() as session:
-                return number, await phones.release(session, number, by, reason, wired)
+                return number, await phones.release(session, number, Mandate(by, reason), wired)
 
         number, until = _done(service, do)
         out.print(f"{mask_phone(number.e164)}: released until {_told(until)}; the next code can be asked for now")
