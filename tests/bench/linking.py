@@ -1,4 +1,4 @@
-"""Importing billing's payments beside a bare COPY, and deciding a request beside the size of the payments table."""
+"""Importing billing's exports beside a bare COPY; deciding beside the size and the age of the payments table."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
@@ -21,15 +22,18 @@ from billing_link.main import service
 from shared.contracts.billing_link import LinkRequested
 from tests.bench.servers import Bench
 from tests.bench.table import Line, Table
+from tests.bench.years import years
 from tests.kit import Running, running
 
-ROWS = int(os.environ.get("LINKING_IMPORT_ROWS", "1000000"))
+ROWS = int(os.environ.get("LINKING_IMPORT_ROWS", "3000000"))
+"""Of a million, the program's start alone is a tenth; the promise is about ten."""
 SMALL = 50_000
 PAYMENTS = int(os.environ.get("LINKING_PAYMENTS", "10000000"))
 FEW_PAYMENTS = 10_000
 PER_ACCOUNT = 5
-TURNS = 3
+TURNS = int(os.environ.get("LINKING_TURNS", "3"))
 CHECKS = 400
+CONTRACTS = ("account_number", "opened_on", "address", "address_as_of", "closed_as_of")
 COLUMNS = ("payment_id", "account_number", "kopecks", "paid_on", "service", "reversed_on", "as_of")
 _FILL = """
     INSERT INTO payments (payment_id, account_number, kopecks, paid_on, service, as_of)
@@ -43,26 +47,36 @@ _FILL = """
 async def linking(bench: Bench, table: Table) -> None:
     await _importing(bench, table)
     await _deciding(bench, table)
+    await years(bench, table)
+
+
+@dataclass(frozen=True)
+class _Export:
+    """One export of billing's, and the same rows as COPY takes them."""
+
+    accounts: Path
+    payments: Path
+    contract_rows: Path
+    payment_rows: Path
 
 
 async def _importing(bench: Bench, table: Table) -> None:
-    """Turns of both, each into a table of its own with the same indexes; the file is read by one, the rows by one."""
-    path, copied = bench.folder / "payments.csv", bench.folder / "rows.copy"
-    small = _written(bench.folder / "small.csv", bench.folder / "small.copy", SMALL)
-    _written(path, copied, ROWS)
+    """Turns of both, each into tables of its own with the same indexes; the files are read by one, the rows by one."""
+    small = _written(bench.folder / "small", SMALL)
+    whole = _written(bench.folder / "whole", ROWS)
     bare, ours, again, peaks = [], [], [], []
     for turn in range(TURNS):
         table.progress("imports", turn, TURNS)
         async with _fresh(bench) as url:
-            bare.append(ROWS / await _copied(url, copied))
+            bare.append(ROWS / await _copied(url, whole))
         async with _fresh(bench) as url:
-            seconds, peak = await _imported(bench, url, path)
+            seconds, peak = await _imported(bench, url, whole)
             ours.append(ROWS / seconds)
             peaks.append(peak)
-            again.append(ROWS / (await _imported(bench, url, path))[0])
+            again.append(ROWS / (await _imported(bench, url, whole))[0])
     async with _fresh(bench) as url:
         _, little = await _imported(bench, url, small)
-    table.add(Line(f"COPY of {ROWS:,} payments into the table", median(bare), "rows/s"))
+    table.add(Line(f"COPY of {ROWS:,} payments and their accounts", median(bare), "rows/s"))
     table.add(Line(f"import of {ROWS:,} payments, with the guess bound", median(ours), "rows/s"))
     ratio = median(one / limit for one, limit in zip(ours, bare, strict=True))
     table.add(Line("import / COPY", ratio, "", least=0.3))
@@ -80,32 +94,46 @@ async def _fresh(bench: Bench) -> AsyncIterator[str]:
         await bench.databases.drop(url)
 
 
-def _written(path: Path, copied: Path, rows: int) -> Path:
-    """The export, and the same rows as COPY takes them."""
+def _written(folder: Path, rows: int) -> _Export:
+    """`rows` payments and the accounts that they were made on, one for every `PER_ACCOUNT`."""
+    folder.mkdir()
+    export = _Export(*(folder / name for name in ("accounts.csv", "payments.csv", "contracts.copy", "payments.copy")))
     chance, today, now = random.Random(1), datetime.now(UTC).date(), "2026-01-01 00:00:00+00"
-    with path.open("w", encoding="utf-8") as export, copied.open("w", encoding="utf-8") as bare:
-        export.write("payment_id,account_number,amount,paid_on,service,reversed_on\n")
+    accounts = range(10_000_000, 10_000_000 + rows // PER_ACCOUNT)
+    with export.accounts.open("w", encoding="utf-8") as file, export.contract_rows.open("w", encoding="utf-8") as bare:
+        file.write("account_number,address,opened_on,closed_on\n")
+        for number in accounts:
+            address = f"г. Тверь, ул. Садовая, д. {number % 200}, кв. {number % 97}"
+            file.write(f'{number},"{address}",2020-01-01,\n')
+            bare.write("\t".join((str(number), "2020-01-01", address, now, now)) + "\n")
+    with export.payments.open("w", encoding="utf-8") as file, export.payment_rows.open("w", encoding="utf-8") as bare:
+        file.write("payment_id,account_number,amount,paid_on,service,reversed_on\n")
         for n in range(rows):
-            number, kopecks = 10_000_000 + chance.randrange(rows // PER_ACCOUNT), chance.randrange(10_000, 500_000)
+            number, kopecks = chance.choice(accounts), chance.randrange(10_000, 500_000)
             day = (today - timedelta(days=n % 90)).isoformat()
             back = day if n % 50 == 0 else ""
-            export.write(f"p1-{n:09d},{number},{kopecks // 100}.{kopecks % 100:02},{day},electricity,{back}\n")
+            file.write(f"p1-{n:09d},{number},{kopecks // 100}.{kopecks % 100:02},{day},electricity,{back}\n")
             cells = (f"p1-{n:09d}", str(number), str(kopecks), day, "electricity", back or "\\N", now)
             bare.write("\t".join(cells) + "\n")
-    return path
+    return export
 
 
-async def _copied(url: str, rows: Path) -> float:
+async def _copied(url: str, export: _Export) -> float:
     connection = await asyncpg.connect(url)
     try:
         began = time.perf_counter()
-        await connection.copy_to_table("payments", source=rows, columns=COLUMNS, timeout=900)
+        async with connection.transaction():
+            for name, rows, columns in (
+                ("contracts", export.contract_rows, CONTRACTS),
+                ("payments", export.payment_rows, COLUMNS),
+            ):
+                await connection.copy_to_table(name, source=rows, columns=columns, timeout=3600)
         return time.perf_counter() - began
     finally:
         await connection.close()
 
 
-async def _imported(bench: Bench, url: str, path: Path) -> tuple[float, float]:
+async def _imported(bench: Bench, url: str, export: _Export) -> tuple[float, float]:
     """One run of the program: its seconds, start included, and its memory at the peak, in MiB."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -114,9 +142,10 @@ async def _imported(bench: Bench, url: str, path: Path) -> tuple[float, float]:
         "BILLING_LINK_PUBLIC_KEYS_FILE": str(bench.keys / "public.jwks.json"),
         "BILLING_LINK_PRIVATE_KEYS_FILE": str(bench.keys / "billing-link.private.jwks.json"),
     }
+    files = ("--accounts", str(export.accounts), "--payments", str(export.payments))
     began, peak = time.perf_counter(), 0.0
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "billing_link", "import", "--payments", str(path)),
+        *(sys.executable, "-m", "billing_link", "import", *files),
         env=environment,
         stdout=asyncio.subprocess.DEVNULL,
     )

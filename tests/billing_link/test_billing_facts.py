@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy.event import listen, remove
 
 from billing_link.billing_facts import contracts_of
 from billing_link.main import service
@@ -94,3 +95,36 @@ async def test_amount_that_is_none_is_refused_by_name_and_takes_nothing_with_it(
             await house.hear(paid(), paid(amount))
 
     assert await house.count("payments") == 0
+
+
+async def statements_of(house: House, *facts: Event) -> int:
+    """How many statements it took to hear them."""
+    said: list[str] = []
+    engine = house.running.kernel.database.engine.sync_engine
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        said.append(statement)
+
+    listen(engine, "before_cursor_execute", note)
+    try:
+        await house.hear(*facts)
+    finally:
+        remove(engine, "before_cursor_execute", note)
+    return len(said)
+
+
+async def test_many_facts_cost_as_few_statements_as_one_and_no_row_of_the_inbox(house: House) -> None:
+    kinds: list[Callable[[int], Event]] = [
+        lambda n: opened(f"{60_000_000 + n}"),
+        lambda n: paid(number=f"{60_000_000 + n}"),
+        lambda n: PaymentReversed(payment_id=f"r{n}", account_number=NUMBER, reversed_on=TODAY),
+        lambda n: AccountClosed(account_number=f"{60_000_000 + n}", closed_on=TODAY),
+    ]
+
+    for make in kinds:
+        one = await statements_of(house, make(0))
+        many = await statements_of(house, *map(make, range(1, 301)))
+        assert many == one
+
+    assert (await house.count("contracts"), await house.count("payments")) == (301, 602)
+    assert await house.count("inbox") == 0

@@ -157,6 +157,31 @@ async def test_simulated_attacker_on_100_000_accounts_stays_below_the_bound(hous
     assert told.alarm
 
 
+async def test_guesser_at_the_door_wins_what_five_best_amounts_win_and_no_more(house: House) -> None:
+    """Many users from many addresses, the most frequent amounts first, and more of them than an account bears."""
+    connection = await house.running.kernel.database.connect()
+    try:
+        households = await load(connection, 50, mixed, TODAY)
+    finally:
+        await connection.close()
+    told = await compute(house)
+    counts = Counter(kopecks for amounts in households for kopecks in amounts)
+    best = [kopecks for kopecks, _ in counts.most_common(8)]
+
+    for place, kopecks in enumerate(best):
+        for account in range(len(households)):
+            amount, address = f"{kopecks // 100}.{kopecks % 100:02}", f"198.51.{place}.{account}"
+            asked = await house.ask(uuid4(), f"{60_000_000 + account}", amount, **{"X-Forwarded-For": address})
+            assert asked.status_code == 202
+        await house.work()
+
+    linked = {row[0] for row in await house.running.rows("SELECT DISTINCT account_number FROM links")}
+    expected = {f"{60_000_000 + account}" for account, paid in enumerate(households) if paid & set(best[:5])}
+    assert linked == expected
+    assert len(expected) < sum(bool(paid & set(best)) for paid in households), "the limit is what kept some out"
+    assert len(linked) / len(households) <= told.bound.per_account
+
+
 async def test_where_frequent_amounts_are_refused_the_attacker_wins_less(house: House) -> None:
     connection = await house.running.kernel.database.connect()
     try:

@@ -1,6 +1,7 @@
 """`billing-link links …` and `billing-link restate`: what support can do, and what is kept of it."""
 
 import asyncio
+import signal
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from shared.contracts.billing import AccountClosed
 from shared.contracts.billing_link import AccountLinked, AccountUnlinked, LinkStated
 from shared.contracts.identity import UserErased
 from shared.mandate import Mandate
+from tests.kit import eventually
 
 from .conftest import NUMBER, TODAY, House, opened, said_by
 
@@ -44,6 +46,15 @@ async def linked(house: House, user: UUID) -> UUID:
     await house.ask_and_work(user)
     link_id: UUID = (await house.said(AccountLinked))[-1].link_id
     return link_id
+
+
+async def hold(house: House, links: int) -> None:
+    """So many accounts, each with one holder."""
+    await house.change(
+        "INSERT INTO links (id, user_id, account_number, origin, alias, evidence_on)"
+        " SELECT gen_random_uuid(), gen_random_uuid(), 70000000 + n, 'amount', '', current_date"
+        f" FROM generate_series(1, {links}) AS n"
+    )
 
 
 async def test_commands_act_and_answer_in_one_line(known: House) -> None:
@@ -191,14 +202,38 @@ async def test_every_active_link_is_stated_and_no_other(known: House) -> None:
 
 async def test_many_links_are_stated_batch_by_batch(house: House) -> None:
     links = restating.BATCH_LINKS * 2 + 1
-    await house.change(
-        "INSERT INTO links (id, user_id, account_number, origin, alias, evidence_on)"
-        " SELECT gen_random_uuid(), gen_random_uuid(), 70000000 + n, 'amount', '', current_date"
-        f" FROM generate_series(1, {links}) AS n"
-    )
+    await hold(house, links)
     told: list[int] = []
 
     count = await restate(house.running.kernel.database, lambda moved, _of: told.append(moved))
 
     assert (count, told) == (links, [restating.BATCH_LINKS, restating.BATCH_LINKS, 1])
     assert len({event.link_id for event in await house.said(LinkStated)}) == links
+
+
+async def test_link_that_ends_before_its_turn_is_not_stated(known: House) -> None:
+    link = await linked(known, uuid4())
+    database = known.running.kernel.database
+    waiting = "datname = current_database() AND wait_event_type = 'Lock'"
+
+    async with database.transaction() as session:
+        await support.end(session, link, WHY)
+        stating = asyncio.create_task(restate(database))
+        await eventually(lambda: known.count("pg_stat_activity", waiting))
+
+    assert await stating == 0
+    assert await known.said(LinkStated) == []
+
+
+async def test_stating_that_was_killed_and_ran_again_states_every_link(house: House) -> None:
+    links = restating.BATCH_LINKS + 1
+    await hold(house, links)
+
+    killed = await said_by(house, "restate", fail_points="database.committed=kill@3")
+    stated_first = len(await house.said(LinkStated))
+    again = await said_by(house, "restate")
+
+    stated = await house.said(LinkStated)
+    assert (killed[0], stated_first) == (-signal.SIGKILL, restating.BATCH_LINKS)
+    assert again == (0, f"stated: {links}\n")
+    assert len({event.link_id for event in stated}) == links

@@ -1,5 +1,6 @@
 """The guess bound: computed from the loaded payments, kept, told; and the amounts that are too frequent to prove."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -19,17 +20,16 @@ MOST_AMOUNTS = 10_000
 """So many of the most frequent are kept and looked at; what is rarer wins nobody anything."""
 _log = logger(__name__)
 
-_MAKE_PAIRS = text("CREATE TEMPORARY TABLE guess_pairs (account_number text, kopecks bigint) ON COMMIT DROP")
-# What `rules.latest_contract` and `rules.decide` say, over all accounts at once.
-_FILL_PAIRS = text("""
-    INSERT INTO guess_pairs
+# What `rules.latest_contract` and `rules.decide` say, over all accounts at once; PostgreSQL may take several processes.
+_MAKE_PAIRS = text("""
+    CREATE TEMPORARY TABLE guess_pairs ON COMMIT DROP AS
     WITH latest AS (
         SELECT DISTINCT ON (account_number) account_number, opened_on, closed_on,
             count(*) OVER (PARTITION BY account_number) > 1 AS renewed
         FROM contracts ORDER BY account_number, opened_on DESC
     ), open AS (
         SELECT account_number, opened_on FROM latest
-        WHERE (closed_on IS NULL OR closed_on > :today) AND NOT EXISTS (
+        WHERE (closed_on IS NULL OR closed_on > CAST(:today AS date)) AND NOT EXISTS (
             SELECT FROM closings
             WHERE closings.account_number = latest.account_number AND closings.closed_on <= :today
                 AND (closings.closed_on > latest.opened_on OR (closings.closed_on = latest.opened_on AND NOT renewed))
@@ -37,30 +37,29 @@ _FILL_PAIRS = text("""
     )
     SELECT DISTINCT payments.account_number, payments.kopecks
     FROM payments JOIN open ON open.account_number = payments.account_number
-    WHERE service = :service AND kopecks > 0 AND reversed_on IS NULL
+    WHERE service = CAST(:service AS text) AND kopecks > 0 AND reversed_on IS NULL
         AND paid_on BETWEEN greatest(CAST(:since AS date), opened_on) AND :today
 """)
-_MOST_FREQUENT = text("""
-    SELECT kopecks, count(*) FROM guess_pairs GROUP BY kopecks ORDER BY 2 DESC, 1 LIMIT :most
+_MAKE_AMOUNTS = text("""
+    CREATE TEMPORARY TABLE guess_amounts ON COMMIT DROP AS
+    SELECT kopecks, count(*) AS accounts FROM guess_pairs GROUP BY kopecks
 """)
+_ACCOUNTS = text("SELECT count(*) FROM (SELECT FROM guess_pairs GROUP BY account_number) AS winnable")
+_MOST_FREQUENT = text("SELECT kopecks, accounts FROM guess_amounts ORDER BY accounts DESC, kopecks LIMIT :most")
 _MOST_FREQUENT_UNEVEN = text("""
-    SELECT kopecks, count(*) FROM guess_pairs WHERE kopecks % 100 <> 0 GROUP BY kopecks ORDER BY 2 DESC, 1 LIMIT 5000
+    SELECT kopecks, accounts FROM guess_amounts WHERE kopecks % 100 <> 0 ORDER BY accounts DESC, kopecks LIMIT 5000
 """)
-_CLASS = """
-    CASE WHEN kopecks % 100 = 0 THEN 'round sums'
-        WHEN EXISTS (SELECT FROM unnest(CAST(:tariffs AS bigint[])) AS tariff WHERE kopecks % tariff = 0)
-        THEN 'tariff lattice' ELSE 'odd kopecks' END AS class
+_CLASS_SIZES = """
+    SELECT class, count(*), sum(payments) FROM (
+        SELECT {class_of} AS class, count(*) AS payments FROM guess_pairs GROUP BY account_number, class
+    ) AS of_account GROUP BY class
 """
-_CLASS_SIZES = text(f"""
-    SELECT class, count(DISTINCT account_number), count(*)
-    FROM (SELECT account_number, {_CLASS} FROM guess_pairs) AS classed GROUP BY class
-""")
-_CLASS_BEST = text(f"""
+_CLASS_BEST = """
     SELECT class, kopecks, accounts FROM (
         SELECT class, kopecks, accounts, row_number() OVER (PARTITION BY class ORDER BY accounts DESC, kopecks) AS place
-        FROM (SELECT kopecks, count(*) AS accounts, {_CLASS} FROM guess_pairs GROUP BY kopecks) AS counted
+        FROM (SELECT kopecks, accounts, {class_of} AS class FROM guess_amounts) AS classed
     ) AS placed WHERE place <= :most
-""")
+"""
 _KEEP = text("""
     INSERT INTO frequent_amounts (kopecks, share)
     SELECT * FROM unnest(CAST(:kopecks AS bigint[]), CAST(:shares AS double precision[]))
@@ -96,9 +95,9 @@ async def compute(session: AsyncSession, settings: BillingLinkSettings) -> Told:
     accounts = await _accounts(session)
     refused = await _keep_frequent(session, accounts, settings.refuse_amounts_above)
     # What is refused wins nothing, and an account that only it would link cannot be won.
-    await session.execute(
-        text("DELETE FROM guess_pairs WHERE kopecks = ANY(CAST(:refused AS bigint[]))"), {"refused": refused}
-    )
+    for table in ("guess_pairs", "guess_amounts") if refused else ():
+        statement = text(f"DELETE FROM {table} WHERE kopecks = ANY(CAST(:refused AS bigint[]))")
+        await session.execute(statement, {"refused": refused})
     told = await _told(session, settings, accounts, len(refused))
     classes = {name: asdict(one) for name, one in told.classes.items()}
     session.add(GuessBoundRow(id=uuid7(), classes=classes, **asdict(told.bound)))
@@ -109,12 +108,30 @@ async def compute(session: AsyncSession, settings: BillingLinkSettings) -> Told:
     return told
 
 
+async def compute_tonight(session: AsyncSession, settings: BillingLinkSettings) -> Told | None:
+    """Compute the bound where none was computed since last night; None where there was one, or another worker is at it.
+
+    An import computes it too: here it is for what came by event, and for the payments that a day made too old.
+    """
+    if not await locks.hold_night(session) or not await is_due(session, settings):
+        return None
+    return await compute(session, settings)
+
+
+async def is_due(session: AsyncSession, settings: BillingLinkSettings) -> bool:
+    now, computed_at = (await session.execute(text("SELECT now(), max(computed_at) FROM guess_bounds"))).one()
+    return computed_at is None or computed_at < rules.last_night(now, settings.time_zone)
+
+
 async def _pair(session: AsyncSession, today: date) -> None:
-    """One row for each account and amount that would link it today."""
-    await session.execute(_MAKE_PAIRS)
+    """One row for each account and amount that would link it today, and one for each amount."""
+    # Row by row, two tables of millions would be joined for days; the planner does so where its figures are old.
+    await session.execute(text("SET LOCAL enable_nestloop = off"))
+    await session.execute(text("SET LOCAL work_mem = '64MB'"))
     since = rules.months_before(today, rules.WINDOW_MONTHS)
-    await session.execute(_FILL_PAIRS, {"today": today, "since": since, "service": rules.ELECTRICITY})
+    await session.execute(_MAKE_PAIRS, {"today": today, "since": since, "service": rules.ELECTRICITY})
     await session.execute(text("ANALYZE guess_pairs"))
+    await session.execute(_MAKE_AMOUNTS)
 
 
 async def _keep_frequent(session: AsyncSession, accounts: int, refuse_above: float | None) -> list[int]:
@@ -127,24 +144,33 @@ async def _keep_frequent(session: AsyncSession, accounts: int, refuse_above: flo
 
 
 async def _accounts(session: AsyncSession) -> int:
-    return await session.scalar(text("SELECT count(DISTINCT account_number) FROM guess_pairs")) or 0
+    return await session.scalar(_ACCOUNTS) or 0
 
 
 async def _told(session: AsyncSession, settings: BillingLinkSettings, accounts: int, refused_amounts: int) -> Told:
     limits = limits_of(settings)
     uneven = [Amount(*row) for row in await session.execute(_MOST_FREQUENT_UNEVEN)]
-    tariffs = bounds.likely_tariffs(uneven)
+    # Up to a second of arithmetic, which must not hold up a worker's events.
+    tariffs = await asyncio.to_thread(bounds.likely_tariffs, uneven)
+    class_of = _class_of(tariffs)
     best: dict[str, list[Amount]] = {name: [] for name in CLASSES}
-    for name, kopecks, count in await session.execute(_CLASS_BEST, {"tariffs": tariffs, "most": limits.per_account}):
+    statement = text(_CLASS_BEST.format(class_of=class_of))
+    for name, kopecks, count in await session.execute(statement, {"most": limits.per_account}):
         best[name].append(Amount(kopecks, count))
     classes = {
-        name: ClassBound(accounts, payments, bounds.best_first(best[name], accounts, limits.per_account))
-        for name, accounts, payments in await session.execute(_CLASS_SIZES, {"tariffs": tariffs})
+        name: ClassBound(of_class, int(payments), bounds.best_first(best[name], of_class, limits.per_account))
+        for name, of_class, payments in await session.execute(text(_CLASS_SIZES.format(class_of=class_of)))
     }
     everything = [amount for amounts in best.values() for amount in amounts]
-    bound = bounds.guess_bound(everything, await _accounts(session), limits)
-    shut_out = accounts - bound.accounts
-    return Told(bound, classes, tariffs, limits, refused_amounts, shut_out, settings.guess_bound_alarm)
+    winnable = await _accounts(session) if refused_amounts else accounts
+    bound = bounds.guess_bound(everything, winnable, limits)
+    return Told(bound, classes, tariffs, limits, refused_amounts, accounts - winnable, settings.guess_bound_alarm)
+
+
+def _class_of(tariffs: Sequence[int]) -> str:
+    """The class of `kopecks`, in SQL."""
+    multiple = " OR ".join(f"kopecks % {tariff} = 0" for tariff in tariffs) or "false"
+    return f"CASE WHEN kopecks % 100 = 0 THEN 'round sums' WHEN {multiple} THEN 'tariff lattice' ELSE 'odd kopecks' END"
 
 
 def limits_of(settings: BillingLinkSettings) -> Limits:

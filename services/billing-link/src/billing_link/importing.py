@@ -195,6 +195,8 @@ async def import_billing(
 
 async def _apply(session: AsyncSession, files: Files, zone: ZoneInfo, accept_rejects: bool, done: Imported) -> None:
     as_of = await _moment(session, files.as_of, zone)
+    # For the sorts of millions of rows, which by the server's setting would be merged from pieces of a request's size.
+    await session.execute(text("SET LOCAL work_mem = '64MB'"))
     named = (
         (files.accounts, ACCOUNTS, "staged_contracts", _TAKE_CONTRACTS),
         (files.payments, PAYMENTS, "staged_payments", _TAKE_PAYMENTS),
@@ -208,6 +210,8 @@ async def _apply(session: AsyncSession, files: Files, zone: ZoneInfo, accept_rej
     for file, statement in staged:
         new, changed = (await session.execute(text(_COUNTED.format(statement)), {"as_of": as_of})).one()
         done.files.append(Applied(file, new, changed))
+    # The planner's figures are from before: what was a small table may have become one of millions.
+    await session.execute(text("ANALYZE (SKIP_LOCKED) contracts, payments"))
 
 
 async def _moment(session: AsyncSession, as_of: date | None, zone: ZoneInfo) -> datetime:

@@ -12,6 +12,7 @@ _HOLD = text(
     ' FROM (SELECT DISTINCT unnest(CAST(:names AS text[])) COLLATE "C" AS name ORDER BY 1) AS in_order'
 )
 _FACTS = 0x62696C6C  # "bill"
+_NIGHT = 0x6E696768  # "nigh"
 
 
 async def hold_user(session: AsyncSession, user_id: UUID) -> None:
@@ -40,6 +41,12 @@ async def after_import(session: AsyncSession) -> None:
     """Wait until everyone has finished who judged by the facts as they were before an import was committed."""
     await take_time(session)
     await session.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _FACTS})
+
+
+async def hold_night(session: AsyncSession) -> bool:
+    """The turn of what one worker does in the night; False where another is at it."""
+    held: bool = await session.scalar(text("SELECT pg_try_advisory_xact_lock(:name)"), {"name": _NIGHT})
+    return held
 
 
 async def take_time(session: AsyncSession) -> None:

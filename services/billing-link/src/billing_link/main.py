@@ -32,7 +32,7 @@ service = Service(
     wire=wire,
     routers=api.ROUTERS,
     heard=HEARD,
-    loops=[tidying],
+    loops=[tidying, watching.keep_bound],
     useful=watching.checks,
     measure=watching.measure,
 )

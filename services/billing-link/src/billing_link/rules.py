@@ -4,7 +4,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 from unicodedata import normalize
 from uuid import UUID
@@ -20,6 +20,8 @@ ELECTRICITY = "electricity"
 WINDOW_MONTHS = 3
 UNDECIDED_FOR = timedelta(hours=72)
 """After so long without a decision a request is given up; the contract's `try-later`."""
+NIGHT = time(3)
+"""When the retailer's people sleep: what looks at every payment is done then."""
 
 # What people paste with a number: spaces of every width, and the hyphens and dashes that look alike.
 _DROPPED_FROM_NUMBERS = re.compile("[\\s\u00a0\u202f\u2007\u2009\u2010-\u2015\u2212-]")
@@ -101,6 +103,8 @@ class LinkingUnavailable(Refusal):
 
 def account_number(typed: str) -> str:
     """The number as it is kept, leading zeros included; raises `AccountNumberInvalid`. Says nothing about existence."""
+    if _ACCOUNT_NUMBER.fullmatch(typed):
+        return typed
     number = _DROPPED_FROM_NUMBERS.sub("", typed)
     if not _ACCOUNT_NUMBER.fullmatch(number):
         raise AccountNumberInvalid
@@ -123,9 +127,11 @@ def booked_kopecks(amount: str) -> int:
     found = _BOOKED_AMOUNT.fullmatch(amount)
     if found is None:
         raise ValueError("the amount is no number with at most two decimals")
-    roubles = int(re.sub(r"[^0-9]", "", found[2]))
-    kopecks = roubles * 100 + int((found[3] or "").ljust(2, "0"))
-    return -kopecks if found[1] else kopecks
+    minus, roubles, fraction = found.groups()
+    if not roubles.isdecimal():
+        roubles = "".join(filter(str.isdecimal, roubles))
+    kopecks = int(roubles + (fraction or "").ljust(2, "0"))
+    return -kopecks if minus else kopecks
 
 
 def booked_date(written: str) -> date:
@@ -158,6 +164,12 @@ def months_before(day: date, months: int) -> date:
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
     """The calendar day on which it was `moment` where the retailer is."""
     return moment.astimezone(zone).date()
+
+
+def last_night(now: datetime, zone: ZoneInfo) -> datetime:
+    """When it was `NIGHT` last, where the retailer is."""
+    tonight = datetime.combine(day_of(now, zone), NIGHT, zone)
+    return tonight if tonight <= now else datetime.combine(tonight.date() - timedelta(days=1), NIGHT, zone)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
-"""Watching the guesses: what readiness calls degraded, and the gauges."""
+"""Watching the guesses: what readiness calls degraded, the gauges, and the bound of every night."""
 
+import asyncio
 from collections.abc import Mapping
 
 from sqlalchemy import text
@@ -7,7 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_link import gauges, guessing
 from billing_link.wired import Wired
+from shared.database import Database
+from shared.delivering import is_transient
 from shared.health import Check, NotReady
+from shared.importing import unhurried
+from shared.logging import logger
+from shared.stopping import any_of, until_stopped
+
+PERIOD_SECONDS = 60.0
+_log = logger(__name__)
 
 
 def checks(wired: Wired) -> Mapping[str, Check]:
@@ -32,9 +41,11 @@ async def measure(wired: Wired) -> None:
         bound = await guessing.latest(session)
     gauges.attempts_limit.set(wired.settings.attempts_per_day)
     gauges.guess_bound_alarm.set(wired.settings.guess_bound_alarm)
+    gauges.guess_bound.clear()  # none is told where none was computed, as in a database that was made anew
     gauges.guess_bound_of_class.clear()
     if bound is None:
         gauges.guess_bound_age.set(float("nan"))
+        gauges.guess_links.set(float("nan"))
         return
     gauges.guess_bound_age.set(float(bound.age))
     gauges.guess_bound.labels("account").set(bound.per_account)
@@ -43,6 +54,34 @@ async def measure(wired: Wired) -> None:
     gauges.guess_links.set(bound.links_per_day)
     for name, one in bound.classes.items():
         gauges.guess_bound_of_class.labels(name).set(one["bound"])
+
+
+async def keep_bound(wired: Wired, stop: asyncio.Event) -> None:
+    """Compute the guess bound every night, until `stop`; a database that is away is waited for."""
+    while not stop.is_set():
+        try:
+            async with wired.database.transaction() as session:
+                due = await guessing.is_due(session, wired.settings)
+            if due:
+                # What was computed of it is nothing without the rest: at a stop it is left, and a later worker begins.
+                await until_stopped(_compute_bound(wired), stop, last_seconds=0)
+        except Exception as problem:
+            if not is_transient(problem):
+                raise
+            _log.warning("guess_bound_failed", cause=type(problem).__name__)
+        await any_of(PERIOD_SECONDS, stop)
+
+
+async def _compute_bound(wired: Wired) -> None:
+    """On connections of its own: the time limits of all others are for requests."""
+    database = Database(unhurried(wired.settings), wired.database.public_keys)
+    try:
+        async with database.transaction() as session:
+            told = await guessing.compute_tonight(session, wired.settings)
+    finally:
+        await database.close()
+    if told is not None:
+        _log.info("guess_bound_computed", accounts=told.bound.accounts, per_account=round(told.bound.per_account, 6))
 
 
 async def _attempts(session: AsyncSession) -> int:
