@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -15,6 +16,8 @@ from shared.problems import InvalidJson, NotFound, Unavailable
 
 WAITING_SECONDS = 25.0
 """The time to answer for routes that take `?wait`."""
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 T = TypeVar("T")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -82,7 +85,8 @@ async def _read_json(request: Request, limit: int, seconds: float) -> None:
     request._body = b"".join(chunks)
     try:
         parsed = json.loads(request._body, parse_constant=_not_json)
-        if b"\\u0000" in request._body and "\x00" in _texts(parsed):
+        # What PostgreSQL, or UTF-8, has no place for: NUL and halves of surrogate pairs, escaped or as they are.
+        if (b"\\u" in request._body or b"\xed" in request._body) and _UNSTORABLE.search(_texts(parsed)):
             raise InvalidJson
     except (ValueError, RecursionError):
         raise InvalidJson from None
