@@ -175,9 +175,12 @@ async def test_refused_event_is_listed_released_and_dropped(environment: dict[st
     again = await said_by(environment, "outbox", "release", row)
     none = await said_by(environment, "outbox", "drop", row, *decided)
     await execute(environment, "UPDATE outbox SET refused_at = now() RETURNING 1")
+    unnamed = await said_by(environment, "outbox", "drop", row, "--reason", "no", "--by", " ")
     dropped = await said_by(environment, "outbox", "drop", row, *decided)
     empty = await said_by(environment, "outbox", "list")
 
+    assert unnamed[0] == 2
+    assert "Say who does it (--by) and why (--reason)" in unnamed[1]
     assert listed[0] == 0
     assert all(told in listed[1] for told in ("t.v1", "Big", "verification.events"))
     assert "canary" not in listed[1]

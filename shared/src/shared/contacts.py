@@ -43,9 +43,9 @@ def canonical_email(text: str) -> str | None:
 
 
 def mask_email(address: str) -> str:
-    """`petrova@mail.ru` as `pe•••@mail.ru`; of a short name only one letter."""
+    """`petrova@mail.ru` as `pe•••@mail.ru`; of a name of one or two letters only the first."""
     name, _, domain = address.rpartition("@")
-    return f"{name[: 2 if len(name) > 3 else 1]}{DOTS}@{domain}"
+    return f"{name[: 2 if len(name) > 2 else 1]}{DOTS}@{domain}"
 
 
 def mask_phone(e164: str) -> str:

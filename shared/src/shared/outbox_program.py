@@ -7,8 +7,9 @@ import typer
 from sqlalchemy import text
 
 from shared import outbox
-from shared.acts import act, out, progress, tell_rows
+from shared.acts import By, Reason, act, out, progress, tell_rows
 from shared.complaints import CannotGoOn
+from shared.mandate import Mandate
 from shared.service import Kernel, Service
 from shared.worker import Rules
 
@@ -54,14 +55,15 @@ def outbox_program(service: Service) -> typer.Typer:
     @app.command()
     def drop(
         row_id: Annotated[int, typer.Argument(help="as `outbox list` shows it")],
-        reason: Annotated[str, typer.Option(help="kept with the event")],
-        by: Annotated[str, typer.Option(help="who decided it; kept too")],
+        reason: Reason,
+        by: By,
     ) -> None:
         """Give a refused event up: nobody will hear it. What waits behind it is sent."""
 
         async def do(kernel: Kernel, _wired: Any) -> int:
+            mandate = Mandate(by, reason)
             async with kernel.database.transaction() as session:
-                return await outbox.give_up(session, row_id, reason, by)
+                return await outbox.give_up(session, row_id, mandate.reason, mandate.by)
 
         _tell("dropped", act(service, do), row_id)
 

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notifier import rules
+from shared.contacts import mask_email, mask_phone
 from shared.database import affected
 
 _KEEP = text("""
@@ -80,9 +81,9 @@ async def release(session: AsyncSession, user_id: UUID) -> bool:
 def _ways(reachable: Reachable | None) -> list[tuple[str, str, str]]:
     ways = []
     if reachable and reachable.email:
-        ways.append(("email", reachable.email, rules.mask_email(reachable.email)))
+        ways.append(("email", reachable.email, mask_email(reachable.email)))
     if reachable and reachable.phone:
-        ways.append(("sms", reachable.phone, rules.mask_phone(reachable.phone)))
+        ways.append(("sms", reachable.phone, mask_phone(reachable.phone)))
     return ways
 
 

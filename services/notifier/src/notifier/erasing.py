@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from notifier import contacts, rules
 from notifier.notifying import Desk, News, opened, tell
 from notifier.rules import Kind
+from shared.contacts import mask_email
 from shared.contracts import identity
 from shared.contracts.notifier import UserDataErased
 from shared.outbox import publish
@@ -28,7 +29,7 @@ async def user_erased(session: AsyncSession, event: identity.UserErased, desk: D
             Kind.USER_ERASED,
             event.time + rules.ERASURE_LIFE,
             locale=reader.locale if reader else None,
-            masked_address=rules.mask_email(email),
+            masked_address=mask_email(email),
             sealed=event.sealed,
         )
         await tell(session, news, desk.bells)

@@ -16,6 +16,7 @@ from notifier.feedback_words import FeedbackWords, Topic, tidy
 from notifier.notifying import Bells, News, tell
 from notifier.rendering import NotOneAddress, one_address
 from notifier.rules import Kind
+from shared.contacts import mask_email
 from shared.contracts.notifier import FeedbackReceived
 from shared.events import Event
 from shared.keys import PrivateKeys, PublicKeys
@@ -161,7 +162,7 @@ async def receive(session: AsyncSession, form: Form, client: str, locale: str, d
         expires_at,
         details={"reference": reference},
         locale=DEFAULT,
-        masked_address=rules.mask_email(desk.support_address),
+        masked_address=mask_email(desk.support_address),
         sealed=seal(cause, words, desk.public_keys),
     )
     notification_id = await tell(session, to_support, desk.bells)
@@ -175,7 +176,7 @@ async def receive(session: AsyncSession, form: Form, client: str, locale: str, d
             details={"reference": reference},
             locale=locale,
             address=words.reply_to,
-            masked_address=rules.mask_email(words.reply_to),
+            masked_address=mask_email(words.reply_to),
         )
         await tell(session, receipt, desk.bells)
     publish(session, FeedbackReceived(notification_id=notification_id, feedback_topic=words.topic))

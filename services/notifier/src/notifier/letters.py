@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from notifier import rules
 from notifier.rules import Kind
 from notifier.words import Words
+from shared.contacts import mask_email
 from shared.contracts import identity as said
 from shared.events import Malformed
 
@@ -124,7 +125,7 @@ def email_changed(words: Words, details: Details, secrets: said.ChangedContacts)
     """To the old address. No line about recovery: its letter would go to the new address, whoever reads that one."""
     _ = words.translate
     link = token_link(words, "/v/", secrets.reversal_token or "")
-    new = rules.mask_email(secrets.email or "")
+    new = mask_email(secrets.email or "")
     life = words.hours(rules.REVERSAL_LIFE)
     works = TwoWays(
         _("The link works for {hours}:").format(hours=life), _("The link works for {hours}.").format(hours=life)

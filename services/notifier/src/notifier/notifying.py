@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from notifier import contacts, rules
 from notifier.rules import Channel, Kind, Status
+from shared.contacts import mask_email, mask_phone
 from shared.contracts import billing_link, identity, verification
 from shared.events import Event, Malformed
 from shared.keys import PrivateKeys
@@ -112,7 +113,7 @@ def masked(channel: Channel, address: str) -> str:
     """Nothing of an address that is none: what it holds may drive the terminal that lists it."""
     if not rules.one_line(address):
         return "•••"
-    return rules.mask_email(address) if channel == "email" else rules.mask_phone(address)
+    return mask_email(address) if channel == "email" else mask_phone(address)
 
 
 def opened(event: Event, secrets: type[Secrets], desk: Desk) -> Secrets:

@@ -168,19 +168,6 @@ def hard_bounce(code: str) -> bool:
     return reply in ("550", "551", "553")
 
 
-def mask_email(address: str) -> str:
-    """`petrova@mail.ru` becomes `pe•••@mail.ru`; of short names one letter stays."""
-    name, _, domain = address.rpartition("@")
-    return f"{name[: 2 if len(name) > 2 else 1]}•••@{domain}"
-
-
-def mask_phone(phone: str) -> str:
-    """`+79123456789` becomes `+7 912 •••-••-89`; other countries keep the first three and last two signs."""
-    if re.fullmatch(r"\+7\d{10}", phone, re.ASCII):
-        return f"+7 {phone[2:5]} •••-••-{phone[-2:]}"
-    return f"{phone[:3]} ••• {phone[-2:]}"
-
-
 def mask_phone_tail(phone: str) -> str:
     """The short form in letters: `•••-••-89`."""
     return f"•••-••-{phone[-2:]}"
