@@ -17,6 +17,7 @@ import httpx2
 from deploy.embedded import environment, sample
 from deploy.embedded.journey import STEPS, Journey, StepFailed
 from deploy.embedded.launcher import PROGRAMS, EmbeddedSet
+from deploy.embedded.ports import HOST
 
 WIDTH = 26
 
@@ -40,7 +41,8 @@ async def walk() -> int:
     except StepFailed:
         return 1
     print(f"\nEvery step held, in {time.monotonic() - began:.1f} s; its files ({folder}) are thrown away.")
-    print("`make up` starts a set that stays.")
+    cabinet, mailbox = (f"http://{HOST}:{environment.PORTS[name][1]}" for name in ("portal", "mailbox"))
+    print(f"`make up` starts a set that stays: the cabinet at {cabinet}, letters and SMS at {mailbox}")
     return 0
 
 

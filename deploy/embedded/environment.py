@@ -97,8 +97,7 @@ def settings(ports: Mapping[str, int], servers: Servers, known: Secrets, keys: P
         found[f"{prefix(service)}TRUSTED_PROXIES"] = f"{HOST}/32"  # the portal passes the browser's address on
     found["VERIFICATION_REDIS_URL"] = f"{servers.redis_url}/0"
     found["VERIFICATION_ADDRESS_SENDS_PER_HOUR"] = "1000"  # here everybody comes from one address
-    found["PORTAL_REDIS_URL"] = f"{servers.redis_url}/1"
-    return found | _sending(ports, known)
+    return found | _portal(ports, servers) | _sending(ports, known)
 
 
 def _common(service: str, ports: Mapping[str, int], keys: Path) -> dict[str, str]:
@@ -108,6 +107,18 @@ def _common(service: str, ports: Mapping[str, int], keys: Path) -> dict[str, str
         "PUBLIC_KEYS_FILE": str(keys / "public.jwks.json"),
         "PRIVATE_KEYS_FILE": str(keys / f"{service}.private.jwks.json"),
         "LOG_LEVEL": "INFO",
+    }
+
+
+def _portal(ports: Mapping[str, int], servers: Servers) -> dict[str, str]:
+    """Where the cabinet is seen, and the services that it asks."""
+    asked = {f"PORTAL_{prefix(service)}URL": f"http://{HOST}:{ports[service]}" for service in WITH_DATABASE}
+    return asked | {
+        "PORTAL_PUBLIC_URL": f"http://{HOST}:{ports['portal']}",
+        "PORTAL_REDIS_URL": f"{servers.redis_url}/1",
+        "PORTAL_RETAILER_NAME_RU": "Энергосбыт",
+        "PORTAL_RETAILER_NAME_EN": "Energosbyt",
+        "PORTAL_RETAILER_PHONE": "+7 495 000-00-00",
     }
 
 

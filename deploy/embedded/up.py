@@ -35,8 +35,8 @@ async def up(folder: Path) -> int:
 
 
 def _where(kabinet: EmbeddedSet) -> str:
-    lines = [f"  {'letters and SMS':16} {kabinet.mailbox_url}"]
-    lines += [f"  {service:16} {url}" for service, url in reversed(kabinet.urls.items())]
+    lines = [f"  {'the cabinet':16} {kabinet.urls['portal']}", f"  {'letters and SMS':16} {kabinet.mailbox_url}"]
+    lines += [f"  {service:16} {url}" for service, url in reversed(kabinet.urls.items()) if service != "portal"]
     memory = sum(process.pss for process in kabinet.processes())
     return (
         "\nWhere things are\n"

@@ -25,7 +25,9 @@ _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 _log = logger(__name__)
 
 
-def create_app(settings: HttpSettings, package: str, routers: Sequence[APIRouter], **state: Any) -> FastAPI:
+def create_app(
+    settings: HttpSettings, package: str, routers: Sequence[APIRouter], renderer: Renderer | None = None, **state: Any
+) -> FastAPI:
     """`state` is what endpoints and kernel find in `request.app.state`.
 
     `needed` and `useful` are checks of readiness, `measure` brings the gauges up to date, `is_transient` tells a server
@@ -49,7 +51,8 @@ def create_app(settings: HttpSettings, package: str, routers: Sequence[APIRouter
     app.state.measure, app.state.is_transient = _nothing_to_measure, is_away
     for name, value in state.items():
         setattr(app.state, name, value)
-    renderer = install(app, package)
+    renderer = renderer or Renderer(package)
+    install(app, renderer)
     for router in (health.router, *routers):
         app.include_router(router)
     app.add_middleware(Observed, renderer=renderer)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -124,7 +124,7 @@ class Renderer:
             locale=preferred(request.headers.get("accept-language")),
         )
 
-    def refusal(self, request: Request, refusal: Exception) -> JSONResponse:
+    def refusal(self, request: Request, refusal: Exception) -> Response:
         assert isinstance(refusal, Refusal)
         if refusal.field is not None:
             refusal = InvalidFields(refusal)
@@ -142,32 +142,32 @@ class Renderer:
         headers = dict(refusal.headers)
         if refusal.retry_after is not None:
             headers["Retry-After"] = str(max(1, refusal.retry_after))
-        return self._answer(request, refusal.status, refusal.code, refusal.detail, members, headers)
+        return self.answer(request, refusal.status, refusal.code, refusal.detail, members, headers)
 
-    def http(self, request: Request, problem: Exception) -> JSONResponse:
+    def http(self, request: Request, problem: Exception) -> Response:
         assert isinstance(problem, HTTPException)
         code, detail = DETAILS.get(problem.status_code, DETAILS[500 if problem.status_code >= 500 else 400])
         headers = dict(problem.headers or {})
         if problem.status_code == 405:
             headers["Allow"] = ", ".join(_allowed(request))
-        return self._answer(request, problem.status_code, code, detail, {}, headers)
+        return self.answer(request, problem.status_code, code, detail, {}, headers)
 
-    def validation(self, request: Request, problem: Exception) -> JSONResponse:
+    def validation(self, request: Request, problem: Exception) -> Response:
         assert isinstance(problem, RequestValidationError)
         found = problem.errors()
         if any(error["type"] == "json_invalid" for error in found):
             return self.refusal(request, InvalidJson())
         errors = [self._field(request, error["loc"], error["type"]) for error in found]
         code, detail = DETAILS[422]
-        return self._answer(request, 422, code, detail, {"errors": errors}, {})
+        return self.answer(request, 422, code, detail, {"errors": errors}, {})
 
-    def failure(self, request: Request, problem: Exception) -> JSONResponse:
+    def failure(self, request: Request, problem: Exception) -> Response:
         """A bug, or a database that is away."""
         if request.app.state.is_transient(problem):
             _log.warning("request_failed_transiently", cause=type(problem).__name__)
             return self.refusal(request, Unavailable())
         _log.error("request_failed", cause=type(problem).__name__, exc_info=problem)
-        return self._answer(request, 500, *DETAILS[500], {}, {})
+        return self.answer(request, 500, *DETAILS[500], {}, {})
 
     def _field(self, request: Request, loc: Sequence[Any], kind: str) -> dict[str, str]:
         code = _PYDANTIC_CODES.get(kind, "invalid")
@@ -179,7 +179,7 @@ class Renderer:
             "detail": self.text(FIELD_DETAILS[code], request),
         }
 
-    def _answer(
+    def answer(
         self,
         request: Request,
         status: int,
@@ -187,7 +187,8 @@ class Renderer:
         detail: str,
         members: Mapping[str, Any],
         headers: dict[str, str],
-    ) -> JSONResponse:
+    ) -> Response:
+        """The one form of them all; the portal's is a page."""
         body = {
             "type": f"urn:kabinet:problem:{code}",
             "title": HTTPStatus(status).phrase,
@@ -207,9 +208,7 @@ def _allowed(request: Request) -> list[str]:
     return [name for name, scope in asked if any(one.matches(scope)[0] is Match.FULL for one in request.app.routes)]
 
 
-def install(app: FastAPI, package: str) -> Renderer:
-    renderer = Renderer(package)
+def install(app: FastAPI, renderer: Renderer) -> None:
     app.add_exception_handler(Refusal, renderer.refusal)
     app.add_exception_handler(HTTPException, renderer.http)
     app.add_exception_handler(RequestValidationError, renderer.validation)
-    return renderer

@@ -29,8 +29,8 @@ async def find(session: AsyncSession, login: str) -> User | LegacyUser:
     brought = text(
         "SELECT user_id FROM history_entries WHERE kind = 'legacy_login_added' AND details ->> 'account_number' = :key"
     )
-    user_id = await session.scalar(brought, {"key": key})
-    user = user_id and await session.get(User, user_id, with_for_update=True)
+    user_id: UUID | None = await session.scalar(brought, {"key": key})
+    user = None if user_id is None else await session.get(User, user_id, with_for_update=True)
     if user is None:
         raise CannotGoOn("Nobody has this login. Somebody who was erased is in `identity erasures list` alone.")
     return user

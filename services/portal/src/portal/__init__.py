@@ -1,1 +1,1 @@
-"""portal: the web cabinet. So far its place, its health and a start page."""
+"""portal: the web cabinet, the pages that customers see."""

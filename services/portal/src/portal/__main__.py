@@ -4,6 +4,7 @@ import typer
 
 from portal import main
 from portal.settings import PortalSettings
+from shared.acts import keys_named
 from shared.complaints import complaints
 from shared.serving import observe
 from shared.settings import load
@@ -21,7 +22,7 @@ def api() -> None:
     """Serve the pages."""
     settings = load(PortalSettings)
     observe(settings)
-    with complaints():
+    with complaints(), keys_named(settings):
         main.run(settings)
 
 
