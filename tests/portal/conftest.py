@@ -1,5 +1,6 @@
 """The portal over the real applications of the four services, all in this process, on real databases and Redis."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -41,12 +42,16 @@ class Line(httpx2.AsyncBaseTransport):
         self.cut = False
         self.deaf = False
         """Requests arrive, answers get lost."""
+        self.hangs = False
+        """Nothing comes back, not even an error."""
         self.seen: list[httpx2.Request] = []
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.seen.append(request)
         if self.cut:
             raise httpx2.ConnectError("the line is cut")
+        if self.hangs:
+            await asyncio.Event().wait()
         answer = await self._transport.handle_async_request(request)
         if self.deaf:
             raise httpx2.ReadError("the answer got lost")

@@ -2,21 +2,19 @@
 
 import json
 import re
+import time
+from pathlib import Path
 from uuid import UUID
 
+import httpx2
 import pytest
 
 from portal.pages import ROUTERS
 from portal.web.routes import PageRoute
-from tests.portal.browsing import PHONE
-from tests.portal.conftest import Cabinet, sign_in
+from tests.portal.browsing import PHONE, Browser
+from tests.portal.conftest import PUBLIC_URL, Cabinet, opened_portal, sign_in
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
-POSTS = [
-    *("/login", "/login/email", "/login/confirmation", "/login/password", "/session/end", "/registration"),
-    *("/registration/letter", "/email-confirmation", "/email-reversal", "/recovery", "/password-reset"),
-    *("/feedback", "/language", "/settings/language"),
-]
 PAGES = [
     *("/login", "/registration", "/recovery", "/feedback", "/personal-data", "/accessibility", "/farewell"),
     *("/email-confirmation", "/no/such/page"),
@@ -33,28 +31,29 @@ STRANGERS: list[dict[str, str]] = [
 ]
 
 
+def filled(path: str) -> str:
+    """A path that the route takes."""
+    return re.sub(r"{[^}]+}", "x", re.sub(r"{\w+:uuid}", str(UUID(int=7)), path))
+
+
 def page_routes() -> list[PageRoute]:
     return [route for router in ROUTERS for route in router.routes if isinstance(route, PageRoute)]
+
+
+POSTS = sorted({filled(route.path) for route in page_routes() if "POST" in (route.methods or ())})
 
 
 async def test_form_of_another_site_is_refused(cabinet: Cabinet) -> None:
     browser = await cabinet.signed_in()
     seen = [len(line.seen) for line in cabinet.lines.values()]
 
+    assert {"/login", "/accounts/new", "/settings/deletion"} < set(POSTS)
     for path in POSTS:
         for headers in STRANGERS:
             answer = await browser.http.post(path, data={"login": "petrova"}, headers=headers)
             assert answer.status_code == 403, (path, headers)
 
     assert [len(line.seen) for line in cabinet.lines.values()] == seen
-
-
-async def test_every_form_is_among_those_that_are_tried(cabinet: Cabinet) -> None:
-    """Pages of accounts and settings have forms of their own, behind the same guard."""
-    taken = {route.path for route in page_routes() if "POST" in (route.methods or ())}
-
-    assert set(POSTS) <= taken
-    assert {path for path in taken if not path.startswith(("/accounts", "/settings"))} <= set(POSTS)
 
 
 async def test_what_is_somebodys_own_is_shown_after_the_sign_in_alone(cabinet: Cabinet) -> None:
@@ -65,7 +64,7 @@ async def test_what_is_somebodys_own_is_shown_after_the_sign_in_alone(cabinet: C
 
     for route in own:
         for method in route.methods or ():
-            path = re.sub(r"{[^}]+}", "x", re.sub(r"{\w+:uuid}", str(UUID(int=7)), route.path))
+            path = filled(route.path)
             answer = await browser.http.request(method, path, data=fields, headers=OWN)
             assert (answer.status_code, answer.headers.get("location")) == (303, "/login"), (method, path)
 
@@ -149,6 +148,52 @@ async def test_no_english_word_stands_in_a_russian_page(cabinet: Cabinet) -> Non
         words = {word.strip("«».,:;()?!") for word in page.text.split()}
         english = {word for word in words if word.isascii() and word.isalpha() and len(word) > 2}
         assert english <= {"English", "SMS", "mail", "WCAG", "cookie"}, path
+
+
+async def test_no_russian_word_stands_in_an_english_page(cabinet: Cabinet) -> None:
+    browser = await cabinet.browser("en")
+
+    for path in PAGES:
+        page = await browser.open(path)
+        russian = set(re.findall(r"[А-Яа-яЁё]+", page.text))
+        assert russian <= {"Русский"}, path
+
+
+async def test_service_that_hangs_is_not_waited_for_beyond_the_pages_time(
+    cabinet: Cabinet, keys: Path, redis_url: str
+) -> None:
+    cabinet.lines["identity"].hangs = True
+    async with (
+        opened_portal(keys, f"{redis_url}/1", cabinet.lines, page_seconds=0.3) as (_wired, transport),
+        httpx2.AsyncClient(transport=transport, base_url=PUBLIC_URL) as http,
+    ):
+        began = time.monotonic()
+        page = await sign_in(Browser(http))
+
+    assert (page.status, page.value("login")) == (503, "petrova")
+    assert time.monotonic() - began < 3
+
+
+async def test_cookies_are_the_hosts_alone(cabinet: Cabinet) -> None:
+    answer = await (await cabinet.browser()).http.get("/login")
+
+    [cookie] = answer.headers.get_list("set-cookie")
+    assert re.fullmatch(r"__Host-kabinet=p\.[\w-]{43}; HttpOnly; Path=/; SameSite=lax; Secure", cookie)
+
+
+async def test_plain_http_of_this_machine_has_cookies_that_every_browser_keeps_there(
+    cabinet: Cabinet, keys: Path, redis_url: str
+) -> None:
+    here = "http://127.0.0.1:8080"
+    async with (
+        opened_portal(keys, f"{redis_url}/1", cabinet.lines, public_url=here) as (_wired, transport),
+        httpx2.AsyncClient(transport=transport, base_url=here) as http,
+    ):
+        answer = await http.get("/login")
+
+    [cookie] = answer.headers.get_list("set-cookie")
+    assert re.fullmatch(r"kabinet=p\.[\w-]{43}; HttpOnly; Path=/; SameSite=lax", cookie)
+    assert "strict-transport-security" not in answer.headers
 
 
 async def test_limits_count_the_person_and_not_the_portal(cabinet: Cabinet) -> None:

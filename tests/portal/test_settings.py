@@ -1,7 +1,9 @@
 """The settings at a glance, and what every page of theirs does alike."""
 
+import asyncio
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.billing_link.conftest import House, opened, paid
@@ -33,6 +35,17 @@ BUTTONS = {
     "/settings/deletion": "Удалить кабинет",
 }
 AWAY = "Сейчас не можем это показать"
+
+
+class AtOnce(httpx2.AsyncBaseTransport):
+    """A way on which nobody is answered before all have asked."""
+
+    def __init__(self, way: httpx2.AsyncBaseTransport, all_have_asked: asyncio.Barrier) -> None:
+        self._way, self._all_have_asked = way, all_have_asked
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        await self._all_have_asked.wait()
+        return await self._way.handle_async_request(request)
 
 
 def rows(page: Page) -> dict[str, str]:
@@ -106,6 +119,17 @@ async def test_devices_and_accounts_are_counted(cabinet: Cabinet) -> None:
 
     assert rows(page)["Устройства"] == "Вход выполнен на 2 устройствах"
     assert rows(page)["Подключены"] == "2 счёта"
+
+
+async def test_services_are_asked_side_by_side(cabinet: Cabinet) -> None:
+    browser = await cabinet.signed_in()
+    all_three = asyncio.Barrier(3)
+    for line in cabinet.lines.values():
+        line._transport = AtOnce(line._transport, all_three)  # type: ignore[assignment]
+
+    page = await browser.open("/settings")
+
+    assert AWAY not in page.text
 
 
 @pytest.mark.parametrize(

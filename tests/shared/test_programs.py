@@ -295,7 +295,9 @@ async def test_taken_port_of_the_portal_is_one_line_and_exit_2(keys: Path) -> No
     variables = {
         "PATH": os.environ["PATH"],
         "PORTAL_HTTP_PORT": port,
+        "PORTAL_PUBLIC_URL": "https://lk.example.ru",
         "PORTAL_REDIS_URL": "redis://127.0.0.1:1/0",
+        **{f"PORTAL_{name}_URL": "http://a" for name in ("IDENTITY", "VERIFICATION", "BILLING_LINK", "NOTIFIER")},
         "PORTAL_PUBLIC_KEYS_FILE": str(keys / "public.jwks.json"),
         "PORTAL_PRIVATE_KEYS_FILE": str(keys / "portal.private.jwks.json"),
     }

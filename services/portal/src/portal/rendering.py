@@ -9,7 +9,7 @@ from portal.assets import Assets
 from portal.forms import Form
 from portal.settings import PortalSettings
 from portal.words import Words, parsed
-from shared.contacts import mask_email, mask_phone
+from shared.contacts import mask_email
 from shared.context import Locale
 from shared.languages import LOCALES, _
 
@@ -38,7 +38,7 @@ def _environment(words: Words, settings: PortalSettings, assets: Assets) -> Envi
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"masked_email": mask_email, "masked_phone": mask_phone, "parsed": parsed, "groups": groups}
+    environment.filters |= {"masked_email": mask_email, "parsed": parsed, "groups": groups}
     environment.filters["dialled"] = dialled
     environment.globals |= {
         "_": words,

@@ -16,17 +16,20 @@ from shared.languages import _, catalogue
 
 NBSP = "\u00a0"
 PACKAGES = ("portal", "shared")
-_SHORT_WORD = re.compile(r"(?<![\w\u00a0])([А-Яа-яЁёA-Za-z]{1,2}) (?=\S)")
+_SHORT_WORD = re.compile(r"(?<![\w\u00a0])(?!(?:же|ли|бы) )([А-Яа-яЁёA-Za-z]{1,2}) (?=\S)")
+_PARTICLE = re.compile(r" (?=(?:же|ли|бы)\b)")
 _BEFORE_DASH = re.compile(r" (?=—)")
-_NUMBER_AND_UNIT = re.compile(r"(?<=\d) (?=[А-Яа-яЁё₽])")
+_NUMBER_AND_UNIT = re.compile(r"(?:(?<=\d)|(?<=\{count\})) (?=[А-Яа-яЁё₽])")
 
 
 @lru_cache(maxsize=4096)
 def set_in_type(text: str, locale: str) -> str:
-    """The text with its no-break spaces: in Russian after short words, between number and unit; before a dash."""
+    """The text with its no-break spaces: before a dash; in Russian after short words, of which `же`, `ли` and `бы` hang
+    on the word before, and between number and unit."""
     text = _BEFORE_DASH.sub(NBSP, text)
     if locale != "ru":
         return text
+    text = _PARTICLE.sub(NBSP, text)
     for _twice in range(2):  # the second of two short words in a row is found when the first has its space
         text = _SHORT_WORD.sub(rf"\1{NBSP}", text)
     return _NUMBER_AND_UNIT.sub(NBSP, text)

@@ -10,7 +10,8 @@ export function postParts(bringToLife) {
     typed.append(button.name, button.value);
     button.setAttribute("aria-disabled", "true");
     try {
-      const answer = await fetch(form.action, { method: "POST", body: typed, credentials: "same-origin" });
+      // Not `form.action`: that is the button of this name.
+      const answer = await fetch(form.getAttribute("action"), { method: "POST", body: typed, credentials: "same-origin" });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const part = page.getElementById(id);
       if (!part) throw new Error("another page is needed");
@@ -19,7 +20,7 @@ export function postParts(bringToLife) {
       document.title = page.title || document.title;
       bringToLife(document.getElementById("messages"));
       bringToLife(part);
-      (document.querySelector("[data-focus]") ?? part.querySelector("[autofocus], .govuk-input--error"))?.focus();
+      (document.querySelector("[data-focus], .govuk-error-summary") ?? part.querySelector("[autofocus]"))?.focus();
     } catch {
       // Whatever it was, the plain way says it.
       delete button.dataset.part;

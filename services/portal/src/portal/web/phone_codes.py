@@ -9,7 +9,7 @@ from markupsafe import Markup
 from portal.forms import Answers, Form
 from portal.refusing import NotDone, Refused
 from portal.web.visiting import Visit
-from portal.words import Words, parsed
+from portal.words import NBSP, Words, parsed
 from shared.contacts import canonical_phone, mask_phone
 from shared.languages import _
 
@@ -70,7 +70,7 @@ class PhoneCode:
     @property
     def masked(self) -> str:
         known = canonical_phone(self.phone)
-        return mask_phone(known) if known else ""
+        return mask_phone(known).replace(" ", NBSP) if known else ""
 
     @property
     def ends(self) -> datetime:
