@@ -6,11 +6,11 @@ DIR ?= var/keys
 UV = uv=$$(deploy/bin/find-uv) && unset VIRTUAL_ENV && "$$uv"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test bench chaos check keys migration events lock clean
+.PHONY: help setup demo up test bench chaos screenshots check keys migration events lock clean
 
 help: ## this list
 	@echo "Kabinet: make <target>"
-	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## the packages alone (the other targets do it by themselves)
 	@$(UV) sync
@@ -29,6 +29,9 @@ bench: setup ## speed, as ratios to the bare limits of this machine; PARTS="even
 
 chaos: setup ## faults of every kind, one table at the end (an hour and more); ARGS="--times 3" is the short form
 	@$(UV) run --no-sync python -m tests.chaos $(ARGS)
+
+screenshots: setup ## docs/images anew: the README's pictures of the pages; needs a Chromium
+	@$(UV) run --no-sync python -m tests.browser.screenshots
 
 check: setup ## format, lint, types, import contracts, declared dependencies
 	@$(UV) run --no-sync ruff format --check .

@@ -6,7 +6,7 @@ import typer
 import uvloop
 
 from shared import logging
-from tests.bench import events, importing, linking, people, silence
+from tests.bench import events, importing, linking, pages, people, silence
 from tests.bench.servers import opened
 from tests.bench.table import Table
 
@@ -16,6 +16,7 @@ PARTS = {
     "silence": silence.silence,
     "importing": importing.importing,
     "linking": linking.linking,
+    "pages": pages.pages,
 }
 
 

@@ -20,8 +20,9 @@ class Answer:
 class Calls:
     """One keep-alive connection to a service on 127.0.0.1; one call at a time."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, cookies: str = "") -> None:
         self._port = port
+        self._cookies = f"Cookie: {cookies}\r\n" if cookies else ""
 
     async def __aenter__(self) -> Self:
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -37,8 +38,8 @@ class Calls:
         return await self._call("POST", path, json.dumps(body).encode(), token)
 
     async def _call(self, method: str, path: str, body: bytes, token: str) -> Answer:
-        bearer = f"Authorization: Bearer {token}\r\n" if token else ""
-        head = f"{method} {path} HTTP/1.1\r\nHost: kabinet.test\r\n{bearer}Content-Length: {len(body)}\r\n"
+        known = self._cookies + (f"Authorization: Bearer {token}\r\n" if token else "")
+        head = f"{method} {path} HTTP/1.1\r\nHost: kabinet.test\r\n{known}Content-Length: {len(body)}\r\n"
         self._writer.write((head + "Content-Type: application/json\r\n\r\n").encode() + body)
         answered = await self._reader.readuntil(b"\r\n\r\n")
         length = int(answered.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)

@@ -1,10 +1,10 @@
 """The wiring of the portal."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx2
+import uvloop
 from fastapi import FastAPI
 
 from portal import asking, drawers
@@ -59,4 +59,4 @@ def run(settings: PortalSettings) -> None:
         async with wire(settings) as wired:
             await run_http_only(app_of(wired), settings)
 
-    asyncio.run(serve())
+    uvloop.run(serve())
