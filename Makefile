@@ -22,7 +22,7 @@ up: setup ## everything, in the foreground; Ctrl-C stops it, its data stays in v
 	@$(UV) run --no-sync python -m deploy.embedded up
 
 test: setup ## the tests, on real servers; ARGS="-k word" chooses
-	@$(UV) run --no-sync pytest $(ARGS)
+	@$(UV) run --no-sync pytest -n 2 --dist loadfile $(ARGS)
 
 bench: setup ## speed, as ratios to the bare limits of this machine; PARTS="events" chooses
 	@$(UV) run --no-sync python -m tests.bench $(PARTS)

@@ -140,7 +140,7 @@ async def test_new_address_takes_effect_on_confirmation(identity: Identity, here
     confirmed = await identity.confirm(letter.token)
 
     assert answer.status_code == 202
-    assert (waiting["email"], waiting["pending_email"]) == ("petrova@mail.ru", "n•••@mail.ru")
+    assert (waiting["email"], waiting["pending_email"]) == ("petrova@mail.ru", "ne•••@mail.ru")
     assert letter.email == "new@mail.ru"
     assert confirmed.json()["purpose"] == "email_change"
     after = await me(identity, here)

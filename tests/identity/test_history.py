@@ -29,7 +29,7 @@ async def test_history_tells_of_sign_ins_and_changes_newest_first(identity: Iden
     page = await read(identity, here)
 
     assert [one["kind"] for one in page["items"]] == ["email_change_asked", "signed_in", "registered"]
-    assert page["items"][0]["details"] == {"email": "n•••@mail.ru"}
+    assert page["items"][0]["details"] == {"email": "ne•••@mail.ru"}
     assert page["items"][1]["details"]["user_agent"] == "Firefox on Linux"
     assert page["next_cursor"] is None
 
