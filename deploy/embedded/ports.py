@@ -12,6 +12,8 @@ HOST = "127.0.0.1"
 FREE = range(20000, 32000)
 """Below the range from which Linux takes ports for outgoing connections: nobody else gets the port of a server that is
 paused for a moment, and a client that calls a closed port cannot be connected to itself."""
+# Tests seed `random` alike in all their processes, which would then all take the same ports.
+_dice = random.SystemRandom()
 
 
 class PortTaken(CannotStart):
@@ -33,7 +35,7 @@ def is_free(port: int) -> bool:
 def free_port() -> int:
     """A port that nobody listens on now."""
     for _ in range(1000):
-        if is_free(port := random.choice(FREE)):
+        if is_free(port := _dice.choice(FREE)):
             return port
     raise CannotStart(f"No free port between {FREE.start} and {FREE.stop}.")
 
