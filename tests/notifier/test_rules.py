@@ -102,17 +102,3 @@ def test_text_that_could_end_a_header_is_not_one_line(text: str) -> None:
 @pytest.mark.parametrize("token", ["short", "a" * 16 + "/../x", "a" * 16 + '"', "a" * 513, "ключ" * 8, "a" * 16 + "\n"])
 def test_nothing_but_a_token_of_identity_may_stand_in_a_link(token: str) -> None:
     assert not rules.is_token(token)
-
-
-@pytest.mark.parametrize(
-    ("agent", "name"),
-    [
-        ("Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36", "Chrome, Android"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Mobile Safari/604.1", "Safari, iPhone"),
-        ("Mozilla/5.0 (Windows NT 10.0) Chrome/130.0 YaBrowser/24.10 Safari/537.36", "Yandex Browser, Windows"),
-        ("<a href=http://evil.example>click</a>", ""),
-        (None, ""),
-    ],
-)
-def test_device_is_named_in_our_words_only(agent: str | None, name: str) -> None:
-    assert rules.device_name(agent) == name

@@ -11,6 +11,7 @@ from notifier.words import Words
 from shared.contacts import mask_email
 from shared.contracts import identity as said
 from shared.events import Malformed
+from shared.user_agents import device_names
 
 Details = dict[str, Any]
 """The open facts of a notification, as its row keeps them: no contact and no secret."""
@@ -165,7 +166,7 @@ def password_changed(words: Words, details: Details, secrets: None) -> Letter:
 def new_sign_in(words: Words, details: Details, secrets: said.SessionOrigin) -> Letter:
     _ = words.translate
     when = words.moment(datetime.fromisoformat(details["at"]))
-    device = rules.device_name(secrets.user_agent)
+    device = ", ".join(device_names(secrets.user_agent))
     return Letter(
         subject=_("New sign-in to Kabinet"),
         lead=(f"{device}, {when}." if device else f"{when}.", _("If it was you, all is well.")),

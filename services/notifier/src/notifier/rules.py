@@ -228,7 +228,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff
 
 
 def one_line(text: str) -> bool:
-    """Whether the text has no sign that could end a line or drive a terminal, no half of one (JSON lets it in), and
+    """Whether the text has no sign that could end a line or drive a terminal, no half of one, and
     none that may not stand in XML, of which letters are made."""
     return not _CONTROL.search(text)
 
@@ -254,32 +254,3 @@ def is_code(code: str) -> bool:
 def is_phone(phone: str) -> bool:
     """Whether it is a number as it is dialled from anywhere (E.164), and so may be given to a provider."""
     return bool(re.fullmatch(r"\+[1-9][0-9]{6,14}", phone))
-
-
-_BROWSERS = (
-    ("YaBrowser/", "Yandex Browser"),
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("SamsungBrowser/", "Samsung Internet"),
-    ("Firefox/", "Firefox"),
-    ("Chrome/", "Chrome"),
-    ("CriOS/", "Chrome"),
-    ("FxiOS/", "Firefox"),
-    ("Safari/", "Safari"),
-)
-_SYSTEMS = (
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Windows", "Windows"),
-    ("Mac OS X", "macOS"),
-    ("CrOS", "ChromeOS"),
-    ("Linux", "Linux"),
-)
-
-
-def device_name(user_agent: str | None) -> str:
-    """`Chrome, Android`, of names in this module only: a user agent is what its sender wrote, and is never quoted."""
-    agent = user_agent or ""
-    found = (next((name for sign, name in names if sign in agent), None) for names in (_BROWSERS, _SYSTEMS))
-    return ", ".join(name for name in found if name)

@@ -11,39 +11,14 @@ from portal.web.visiting import Visit
 from portal.words import Words
 from shared.languages import _
 from shared.problems import NotFound
+from shared.user_agents import device_names
 
 routes = pages()
 
-BROWSERS = (
-    ("YaBrowser/", _("Yandex Browser")),
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("SamsungBrowser/", "Samsung Internet"),
-    ("MiuiBrowser/", "Mi Browser"),
-    ("HuaweiBrowser/", "Huawei Browser"),
-    ("Firefox/", "Firefox"),
-    ("FxiOS/", "Firefox"),
-    ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-)
-"""The first sign that is found: browsers name those that they are like, too."""
-SYSTEMS = (
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Windows", "Windows"),
-    ("Mac OS X", "macOS"),
-    ("CrOS", "ChromeOS"),
-    ("Linux", "Linux"),
-)
-
 
 def device_name(words: Words, user_agent: str | None) -> Markup:
-    """`Chrome, Android`, of our own words alone: a user agent is what its sender wrote, and is never quoted."""
-    agent = user_agent or ""
-    found = [next((words(name) for sign, name in known if sign in agent), None) for known in (BROWSERS, SYSTEMS)]
-    return Markup(", ").join(name for name in found if name) or words(_("A device that we do not know"))
+    """`Chrome, Android`, in the reader's language."""
+    return Markup(", ").join(map(words, device_names(user_agent))) or words(_("A device that we do not know"))
 
 
 @routes.get("/settings/devices")
