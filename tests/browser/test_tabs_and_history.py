@@ -45,13 +45,14 @@ async def opened_in(visitor: Visitor, path: str) -> Page:
     return tab
 
 
-async def test_form_of_the_session_before_is_not_sent_but_shown_once_more(visitor: Came) -> None:
+async def test_form_of_the_session_before_is_not_sent_but_shown_once_more(visitor: Came, town: Town) -> None:
+    person = await town.confirmed("vkladkina")
     first = await visitor()
     await first.open("/feedback")
     await first.type("/feedback", topic="other", message="Всё на месте?", reply_to="petrova@example.org")
     second = await another_tab(first)
     await second.goto("/login")
-    await second.locator("[name=login]").fill("novikova")
+    await second.locator("[name=login]").fill(person.login)
     await second.locator("[name=password]").fill(PASSWORD)
     async with second.expect_navigation():
         await second.locator("main form button[type=submit]").click()

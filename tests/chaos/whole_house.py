@@ -54,6 +54,8 @@ class House:
     payments: Iterator[Payment]
     said: list[str] = field(default_factory=list)
     """What the launcher said of parts that ended and were started again."""
+    planted: set[str] = field(default_factory=set)
+    """Ids of events that a scenario said into a service's topic by itself: they stand in no outbox."""
 
 
 @dataclass

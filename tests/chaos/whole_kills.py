@@ -120,8 +120,12 @@ async def _say_by_themselves(scene: Scene) -> None:
         while True:
             await asyncio.sleep(0.5)
             failed = {"kind": "feedback", "channel": "email", "reason": "rejected"}
-            await say(producer, NotificationFailed(notification_id=uuid7(), **failed))
-            await say(producer, SessionsEnded(user_id=uuid7(), session_ids=[uuid7()], reason="signed_out"))
+            for event in (
+                NotificationFailed(notification_id=uuid7(), **failed),
+                SessionsEnded(user_id=uuid7(), session_ids=[uuid7()], reason="signed_out"),
+            ):
+                scene.house.planted.add(str(event.id))
+                await say(producer, event)
 
 
 async def kills_at_random(house: House, seconds: float) -> Row:
