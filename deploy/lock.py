@@ -10,10 +10,14 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+from deploy.supply import pins
+
 FILE = Path(__file__).resolve().parents[1] / "pyproject.toml"
-BLOCK = re.compile(r"constraint-dependencies = \[\n(?:    .*\n)*\]\n")
+BLOCK = re.compile(r"^constraint-dependencies = \[\n(?:    .*\n)*\]\n", re.MULTILINE)
+BUILDERS = re.compile(r"^build-constraint-dependencies = \[\n(?:    .*\n)*\]\n", re.MULTILINE)
 PIN = re.compile(r'^name = "(?P<name>[^"]+)"\nversion = "(?P<version>[^"]+)"\nsource = \{ registry', re.MULTILINE)
 
 
@@ -27,8 +31,9 @@ def main() -> int:
     FILE.write_text(BLOCK.sub("constraint-dependencies = [\n]\n", text))
     try:
         subprocess.run([os.environ.get("UV", "uv"), "lock", "--upgrade"], cwd=FILE.parent, check=True)
-        pins = PIN.finditer((FILE.parent / "uv.lock").read_text())
-        lines = sorted(f'    "{pin["name"]}=={pin["version"]}",\n' for pin in pins)
+        locked = (FILE.parent / "uv.lock").read_text()
+        versions = {pin["name"]: pin["version"] for pin in PIN.finditer(locked)}
+        builders = pins.builders(tomllib.loads(locked))
     except (subprocess.CalledProcessError, FileNotFoundError) as problem:
         FILE.write_text(text)
         print(f"uv could not resolve the packages ({problem}); {FILE.name} is as it was.", file=sys.stderr)
@@ -36,9 +41,16 @@ def main() -> int:
     except BaseException:
         FILE.write_text(text)
         raise
-    FILE.write_text(BLOCK.sub(lambda _: f"constraint-dependencies = [\n{''.join(lines)}]\n", text))
-    print(f"{len(lines)} packages pinned in {FILE.name}.")
+    text = BLOCK.sub(lambda _: _block("constraint-dependencies", versions), text)
+    built = {name: version for name, version in versions.items() if name in builders}
+    FILE.write_text(BUILDERS.sub(lambda _: _block("build-constraint-dependencies", built), text))
+    print(f"{len(versions)} packages pinned in {FILE.name}.")
     return 0
+
+
+def _block(name: str, versions: dict[str, str]) -> str:
+    lines = sorted(f'    "{package}=={version}",\n' for package, version in versions.items())
+    return f"{name} = [\n{''.join(lines)}]\n"
 
 
 if __name__ == "__main__":
