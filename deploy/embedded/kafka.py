@@ -91,6 +91,7 @@ class Kafka:
     """A broker whose log lives in `folder`. `stop` and `start` keep everything and the ports.
 
     `advertised_port` is where clients are sent to, if that is not the broker's own: the port of something in between.
+    `more` are properties that count before those above.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Kafka:
         advertised_port: int | None = None,
         node: int = 1,
         cluster: Cluster | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self.port = port or free_port()
@@ -115,6 +117,7 @@ class Kafka:
         self.cluster = cluster or Cluster(cluster_id(), {node: self.controller_port})
         self.child = Child("kafka", [], log or self.folder / "log")
         self._cache = cache
+        self._more = more or {}
         self._say = say
 
     async def start(self) -> None:
@@ -134,7 +137,7 @@ class Kafka:
         await self.child.stop()
 
     def _properties(self) -> str:
-        return PROPERTIES.format(
+        own = PROPERTIES.format(
             host=HOST,
             port=self.port,
             advertised_port=self.advertised_port,
@@ -145,6 +148,7 @@ class Kafka:
             in_sync=max(1, self.cluster.replication - 1),
             data=self.folder / "data",
         )
+        return own + "".join(f"{name}={value}\n" for name, value in self._more.items())  # the last of a name counts
 
     def _format(self, program: list[str | Path], properties: Path) -> None:
         command = [*program, "kafka.tools.StorageTool", "format", "-t", self.cluster.id, "-c", properties]

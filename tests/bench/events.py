@@ -13,6 +13,7 @@ import psutil
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.broker import Broker
 from shared.consumer import Consumer
 from shared.delivering import Batch, Reader
 from shared.inbox import Heard, hearing
@@ -108,7 +109,7 @@ async def memory(bench: Bench, table: Table) -> None:
         heard = Heard(desk.noted, note_all, batch=True)
         async with (
             desk.relaying(),
-            desk.running(lambda stop: Consumer(desk.reader(heard), desk.kafka, stop)),
+            desk.running(lambda stop: Consumer(desk.reader(heard), Broker(desk.kafka), stop)),
         ):
             await eventually(lambda: at_least(desk, MANY // 10), 300)
             gc.collect()
@@ -161,7 +162,7 @@ async def consumed(desk: Desk, records: int, heard: Heard) -> float:
     async def all_done() -> bool:
         return await count() >= records
 
-    async with desk.running(lambda stop: Consumer(desk.reader(heard), desk.kafka, stop)):
+    async with desk.running(lambda stop: Consumer(desk.reader(heard), Broker(desk.kafka), stop)):
         first, began = await eventually(count, 60), time.perf_counter()
         await eventually(all_done, 300)
         return (records - first) / (time.perf_counter() - began)
@@ -195,7 +196,7 @@ async def latencies(desk: Desk, per_second: int, seconds: int) -> list[float]:
     async def all_seen() -> bool:
         return said.keys() <= reader.seen.keys()
 
-    async with desk.relaying(), desk.running(lambda stop: Consumer(reader, desk.kafka, stop)):
+    async with desk.relaying(), desk.running(lambda stop: Consumer(reader, Broker(desk.kafka), stop)):
         await say(0)
         await eventually(all_seen, 60)
         said.clear()

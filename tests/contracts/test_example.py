@@ -15,6 +15,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from billing_link.main import service
+from shared.broker import Broker
 from shared.contracts.billing_link import AccountLinked, AccountUnlinked, LinkRefused
 from shared.events import Event
 from shared.outbox import publish
@@ -90,7 +91,7 @@ async def billing_link(open_service: Callable[..., Awaitable[Running]], kafka: s
     """The service with its relay, so that what it says reaches the broker."""
     running = await open_service(service)
     stop = asyncio.Event()
-    relay = asyncio.create_task(Relay(running.kernel.database, kafka, stop).run())
+    relay = asyncio.create_task(Relay(running.kernel.database, Broker(kafka), stop).run())
     yield running
     stop.set()
     await asyncio.wait_for(relay, 10)

@@ -3,9 +3,13 @@
 import asyncio
 import os
 import re
+from collections.abc import Awaitable, Callable
 
+from identity.main import service
 from tests.identity.conftest import PASSWORD, Identity, bearer
-from tests.kit import eventually
+from tests.kit import Running, eventually
+
+OpenService = Callable[..., Awaitable[Running]]
 
 
 async def metric(identity: Identity, name: str) -> float:
@@ -51,3 +55,15 @@ async def test_those_who_wait_to_sign_in_are_counted(identity: Identity) -> None
 
     assert waiting == 50 - 3 * (os.cpu_count() or 1)
     assert await metric(identity, "kabinet_sign_ins_waiting") == 0
+
+
+async def test_refused_guesses_are_counted_by_whose_limit_it_was(open_service: OpenService) -> None:
+    identity = Identity(await open_service(service, guesses_per_address_minute=4, guesses_per_login=2))
+    names = [f'kabinet_guesses_refused_total{{of="{of}"}}' for of in ("address", "login", "device")]
+    before = [await metric(identity, re.escape(name)) for name in names]
+
+    told = [await identity.sign_in(password="не тот") for _ in range(5)]
+
+    assert [answer.status_code for answer in told] == [401, 401, 429, 429, 429]
+    after = [await metric(identity, re.escape(name)) for name in names]
+    assert [count - was for count, was in zip(after, before, strict=True)] == [1, 2, 0]

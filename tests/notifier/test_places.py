@@ -49,7 +49,7 @@ def another_worker(running: Running) -> Any:
 
 
 async def cut_all_connections(running: Running) -> int:
-    """As a restart of PostgreSQL does, for this database alone; they are gone, so that none is lent to the test itself."""
+    """As a restart of PostgreSQL does, for this database alone; they are gone then, so the test itself is lent none."""
     cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
     rows = await running.rows(f"{cut} AND pid <> pg_backend_pid()")
     return len(rows)

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.broker import Broker
 from shared.consumer import Consumer
 from shared.database import Database
 from shared.delivering import Reader
@@ -115,7 +116,7 @@ class Desk:
         assert sorted(await self.effects()) == sorted(expected)
 
     def relay(self, stop: asyncio.Event) -> Relay:
-        return Relay(self.database, self.kafka, stop)
+        return Relay(self.database, Broker(self.kafka), stop)
 
     def reader(self, *heard: Heard, wired: Any = None, tries: int = 3) -> Reader:
         return Reader(self.database, hearing(heard or [Heard(self.noted, remember)]), wired, tries)
@@ -141,7 +142,7 @@ class Desk:
 
     def consuming(self, *heard: Heard, wired: Any = None, tries: int = 3) -> Any:
         reader = self.reader(*heard, wired=wired, tries=tries)
-        return self.running(lambda stop: Consumer(reader, self.kafka, stop))
+        return self.running(lambda stop: Consumer(reader, Broker(self.kafka), stop))
 
     async def send(self, *records: tuple[str | None, bytes | None, Any], topic: str | None = None) -> None:
         """Records (key, value, headers) as a stranger's producer may write them."""

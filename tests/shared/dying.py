@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import consumer, dead_letters, failpoints, housekeeping, logging, outbox
+from shared.broker import Broker
 from shared.consumer import Consumer
 from shared.delivering import is_transient
 from shared.inbox import Heard, hearing
@@ -106,7 +107,7 @@ async def _relay(_life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) ->
 
 async def _consumer(life: Life, desk: Desk, _mouth: Mouth, stop: asyncio.Event) -> None:
     reader = desk.reader(Heard(desk.noted, react), wired=life)
-    await Consumer(reader, desk.kafka, stop, life.batch_records, life.member).run()
+    await Consumer(reader, Broker(desk.kafka), stop, life.batch_records, life.member).run()
 
 
 async def _speaker(life: Life, desk: Desk, mouth: Mouth, stop: asyncio.Event) -> None:

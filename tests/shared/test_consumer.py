@@ -10,6 +10,7 @@ from aiokafka.record import default_records
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import context, metrics
+from shared.broker import Broker
 from shared.consumer import SESSION_SECONDS, Consumer
 from shared.delivering import Reader
 from shared.events import header, identity_of
@@ -52,7 +53,7 @@ async def test_offset_follows_the_effect(desk: Desk) -> None:
         async def _commit(self, *_: Any) -> None:
             raise TimeoutError
 
-    async with desk.running(lambda stop: Crashing(reader, desk.kafka, stop)):
+    async with desk.running(lambda stop: Crashing(reader, Broker(desk.kafka), stop)):
         await desk.had(("a", 1), ("b", 2))
     assert await desk.committed() == 0
 
@@ -110,7 +111,7 @@ async def test_lost_database_is_waited_for(desk: Desk) -> None:
     killer = await desk.database.connect()
     reader = desk.reader()
 
-    async with desk.running(lambda stop: Consumer(reader, desk.kafka, stop, batch_records=20)):
+    async with desk.running(lambda stop: Consumer(reader, Broker(desk.kafka), stop, batch_records=20)):
         for blow in range(10):
 
             async def more(blow: int = blow) -> bool:
@@ -160,9 +161,9 @@ async def test_copies_without_an_inbox_absorb_repeats_by_themselves(desk: Desk) 
 async def test_two_members_share_the_topic_and_lose_nothing_when_one_goes(desk: Desk) -> None:
     said = [(f"key-{n % 11}", n) for n in range(1500)]
     reader = desk.reader()
-    async with desk.running(lambda stop: Consumer(reader, desk.kafka, stop, batch_records=10)):
+    async with desk.running(lambda stop: Consumer(reader, Broker(desk.kafka), stop, batch_records=10)):
         await desk.send_noted(*said[:500])
-        async with desk.running(lambda stop: Consumer(reader, desk.kafka, stop, batch_records=10)):
+        async with desk.running(lambda stop: Consumer(reader, Broker(desk.kafka), stop, batch_records=10)):
             await desk.send_noted(*said[500:1000])
         await desk.send_noted(*said[1000:])
         await desk.had(*said, seconds=30)
@@ -175,13 +176,13 @@ async def test_two_members_share_the_topic_and_lose_nothing_when_one_goes(desk: 
 async def test_consumer_stops_in_time_without_its_broker(desk: Desk) -> None:
     reader = desk.reader()
 
-    async with desk.running(lambda stop: Consumer(reader, "127.0.0.1:1", stop)) as consumer:
+    async with desk.running(lambda stop: Consumer(reader, Broker("127.0.0.1:1"), stop)) as consumer:
         assert not consumer.connected
 
 
 async def test_consumer_of_nothing_waits_to_be_stopped(desk: Desk) -> None:
     stop = asyncio.Event()
-    running = asyncio.create_task(Consumer(Reader(desk.database, {}, None), desk.kafka, stop).run())
+    running = asyncio.create_task(Consumer(Reader(desk.database, {}, None), Broker(desk.kafka), stop).run())
     done, _ = await asyncio.wait([running], timeout=0.2)
     assert not done
 
@@ -211,7 +212,7 @@ async def test_partition_whose_retry_cannot_commit_is_read_again(desk: Desk) -> 
 
     await desk.send_noted(("a", 1))
     reader = desk.reader(Heard(desk.noted, react))
-    async with desk.running(lambda stop: Failing(reader, desk.kafka, stop)):
+    async with desk.running(lambda stop: Failing(reader, Broker(desk.kafka), stop)):
         await desk.had(("a", 1))
         await desk.send_noted(("a", 2))
         await desk.had(("a", 1), ("a", 2))
@@ -323,7 +324,7 @@ async def test_member_with_a_name_gets_its_partitions_back_at_once_after_a_death
     await desk.send_noted(("a", 1))
 
     def named(stop: asyncio.Event) -> Consumer:
-        return Consumer(reader, desk.kafka, stop, member="desk-1")
+        return Consumer(reader, Broker(desk.kafka), stop, member="desk-1")
 
     consumer = named(asyncio.Event())
     dying = asyncio.create_task(consumer.run())
@@ -338,10 +339,10 @@ async def test_member_with_a_name_gets_its_partitions_back_at_once_after_a_death
 
 async def test_member_with_a_name_that_is_asked_to_stop_hands_over_at_once(desk: Desk) -> None:
     reader = desk.reader()
-    async with desk.running(lambda stop: Consumer(reader, desk.kafka, stop, member="desk-1")):
+    async with desk.running(lambda stop: Consumer(reader, Broker(desk.kafka), stop, member="desk-1")):
         await desk.send_noted(("a", 1))
         await desk.had(("a", 1))
     await desk.send_noted(("a", 2))
 
-    async with desk.running(lambda stop: Consumer(reader, desk.kafka, stop, member="desk-2")):
+    async with desk.running(lambda stop: Consumer(reader, Broker(desk.kafka), stop, member="desk-2")):
         await desk.had(("a", 1), ("a", 2), seconds=SESSION_SECONDS / 2)

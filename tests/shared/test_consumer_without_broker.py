@@ -7,6 +7,7 @@ import pytest
 
 from deploy.embedded.kafka import Kafka
 from shared import consumer
+from shared.broker import Broker
 from shared.consumer import Consumer
 from tests.kit import eventually
 from tests.shared.conftest import OpenDesk
@@ -60,7 +61,7 @@ async def test_hanging_broker_during_a_commit_costs_no_effect(
             await super()._commit(*arguments)  # type: ignore[arg-type]
 
     await desk.send_noted(("a", 1), ("a", 2))
-    async with desk.running(lambda stop: Hanging(reader, desk.kafka, stop)) as running:
+    async with desk.running(lambda stop: Hanging(reader, Broker(desk.kafka), stop)) as running:
         await desk.had(("a", 1), ("a", 2))
 
         async def given_up() -> bool:

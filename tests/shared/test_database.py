@@ -2,13 +2,15 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
 from sqlalchemy import exc, text
 
-from shared import housekeeping
+from shared import housekeeping, migrating
+from shared.complaints import CannotGoOn
 from shared.migrating import check, migrate
 from tests.kit import Databases, Running, eventually
 from tests.shared.conftest import OpenDesk
@@ -35,6 +37,57 @@ async def test_two_programs_may_migrate_at_once(databases: Databases) -> None:
 
     assert codes == [0, 0, 0]
     assert len(await execute(url, "SELECT 1 FROM alembic_version")) == 2
+    await databases.drop(url)
+
+
+@asynccontextmanager
+async def held(url: str) -> AsyncIterator[None]:
+    """A long transaction of somebody else's over a table that a migration needs."""
+    holder = await asyncpg.connect(url)
+    async with holder.transaction():
+        await holder.execute("LOCK TABLE outbox IN ACCESS SHARE MODE")
+        yield
+    await holder.close()
+
+
+async def test_migration_lets_others_pass_while_somebody_holds_its_table(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "LOCK_SECONDS", 1)
+    monkeypatch.setattr(migrating, "PAUSE_SECONDS", 0.2)
+    url, waits = await databases.migrated("verification"), 0
+
+    def waiting() -> None:
+        nonlocal waits
+        waits += 1
+
+    async def waited() -> bool:
+        return waits > 1
+
+    async with held(url):
+        task = asyncio.create_task(asyncio.to_thread(migrate, "verification", url, "base", waiting))
+        await eventually(waited, 20)
+        assert await execute(url, "SELECT count(*) FROM outbox")  # in one of the pauses at the latest
+        assert not task.done()
+    await task
+
+    assert [row["table_name"] for row in await execute(url, TABLES)] == ["alembic_version"]
+    await databases.drop(url)
+
+
+async def test_migration_gives_up_a_table_that_is_held_for_long_and_changes_nothing(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "LOCK_SECONDS", 1)
+    monkeypatch.setattr(migrating, "GIVE_UP_SECONDS", 0.5)
+    url = await databases.migrated("verification")
+    before = await execute(url, TABLES)
+
+    async with held(url):
+        with pytest.raises(CannotGoOn, match="end it"):
+            await asyncio.to_thread(migrate, "verification", url, "base")
+
+    assert await execute(url, TABLES) == before
     await databases.drop(url)
 
 

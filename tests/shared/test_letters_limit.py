@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared import dead_letters, metrics
+from shared.broker import Broker
 from shared.consumer import Consumer
 from shared.health import NotReady
 from shared.inbox import Heard, hearing
@@ -22,7 +23,7 @@ from tests.shared.test_replaying import held
 def limited(desk: Desk, heard: Heard, limit: int) -> Any:
     """A consumer whose reader may add so many letters."""
     reader = replace(desk.reader(heard), letters_limit=limit)
-    return desk.running(lambda stop: Consumer(reader, desk.kafka, stop))
+    return desk.running(lambda stop: Consumer(reader, Broker(desk.kafka), stop))
 
 
 def stands(desk: Desk, limit: int) -> Callable[[], Any]:

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from deploy.embedded.kafka import Kafka
 from shared import readiness
+from shared.broker import Broker
 from shared.health import NotReady
 from tests.kit import eventually
 from tests.shared.conftest import OpenDesk
@@ -26,7 +27,7 @@ async def test_broker_that_hangs_and_comes_back_is_told_once_each(
     assert broker.child.pid
 
     with capture_logs() as said:
-        telling = asyncio.create_task(readiness.tell_of_broker(broker.bootstrap, stop))
+        telling = asyncio.create_task(readiness.tell_of_broker(Broker(broker.bootstrap), stop))
         os.kill(broker.child.pid, signal.SIGSTOP)
         await eventually(lambda: _told(said, "broker_lost"))
         os.kill(broker.child.pid, signal.SIGCONT)

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from deploy.embedded.topics import FILE
 from shared import housekeeping, topics_watch
+from shared.broker import Broker
 from shared.health import NotReady
 from shared.topics import Retention, Topic, Topics, Unfit, read, retention
 from shared.topics_watch import TopicsWatch
@@ -116,7 +117,7 @@ async def test_topic_that_is_otherwise_than_the_file_is_told_and_degrades(
         Topic(f"{desk.name}.missing", "x", 12, 7),
     ]
     stop = asyncio.Event()
-    watch = TopicsWatch(kafka, asked, stop)
+    watch = TopicsWatch(Broker(kafka), asked, stop)
 
     with capture_logs() as said:
         watching = asyncio.create_task(watch.run())
@@ -140,7 +141,7 @@ async def test_topic_that_is_otherwise_than_the_file_is_told_and_degrades(
 async def test_topics_as_in_the_file_are_in_order(kafka: str) -> None:
     listed = list(read(FILE).topics.values())
 
-    assert await topics_watch.differences(kafka, listed) == []
+    assert await topics_watch.differences(Broker(kafka), listed) == []
 
 
 async def test_broker_that_is_away_is_asked_again_and_degrades_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +157,7 @@ async def test_broker_that_is_away_is_asked_again_and_degrades_nothing(monkeypat
 
     monkeypatch.setattr(topics_watch, "differences", away)
     stop = asyncio.Event()
-    watch = TopicsWatch("127.0.0.1:1", [OWN], stop)
+    watch = TopicsWatch(Broker("127.0.0.1:1"), [OWN], stop)
     watching = asyncio.create_task(watch.run())
 
     await eventually(twice)

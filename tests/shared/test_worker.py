@@ -9,6 +9,7 @@ import time
 import pytest
 
 from shared import serving, worker
+from shared.broker import Broker
 from shared.consumer import Consumer
 from tests.shared.conftest import OpenDesk
 
@@ -59,7 +60,7 @@ async def test_stuck_consumer_ends_the_process(
     monkeypatch.setattr(worker, "STUCK_SECONDS", 0.1)
     monkeypatch.setattr(os, "_exit", note)
     desk = await desk_of("")
-    consumer = Consumer(desk.reader(), "127.0.0.1:1", asyncio.Event())
+    consumer = Consumer(desk.reader(), Broker("127.0.0.1:1"), asyncio.Event())
     consumer.connected, consumer._polled_at = connected, time.monotonic() - 1
 
     worker._watch(consumer)

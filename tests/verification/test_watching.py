@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from shared.logging import mask_personal
 from tests.kit import Running
-from tests.verification.asking import ask, check, let_pass, phones, sent_code
+from tests.verification.asking import ask, asked, check, let_pass, phones, sent_code, wrong
 from tests.verification.conftest import Open
 
 
@@ -90,3 +90,17 @@ async def test_metrics_are_told_while_the_database_is_away(
     monkeypatch.setattr(verification.kernel.database, "transaction", away)
 
     assert (await verification.client.get("/metrics")).status_code == 200
+
+
+async def test_codes_are_counted_from_the_sms_to_the_right_one(open_verification: Open) -> None:
+    verification = await open_verification(address_sends_per_hour=1)
+    sent = 'kabinet_codes_sent_total{purpose="registration",send="first"}'
+    counters = sent, *(f'kabinet_codes_{what}_total{{purpose="registration"}}' for what in ("wrong", "verified"))
+    before = [await metric(verification, name) for name in counters]
+    code_id, code = await asked(verification)
+
+    await ask(verification, next(phones()))  # one too many from this address: it is rolled back
+    await check(verification, code_id, wrong(code))
+    await check(verification, code_id, code)
+
+    assert [await metric(verification, name) for name in counters] == [count + 1 for count in before]

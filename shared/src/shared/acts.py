@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy import text
 
 from shared import failpoints, logging
 from shared.complaints import CannotGoOn, complaints
@@ -75,8 +74,7 @@ async def require_database(settings: ServiceSettings) -> None:
 
 async def _require_schema(service: Service, kernel: Kernel) -> None:
     async with kernel.database.transaction() as session:
-        there = await session.scalar(text("SELECT to_regclass('alembic_version')"))
-        if there is None or not await Schema.of(service.package).suits(session):
+        if not await Schema.of(service.package).suits(session):
             name = kernel.settings.service
             raise CannotGoOn(f"The database's schema is older than this program: run `{name} migrate` first.")
 

@@ -15,12 +15,14 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared import metrics
+from shared.broker import Broker
 from shared.delivering import Batch, Reader, is_transient
 from shared.failpoints import point
 from shared.foreign_bytes import accept as accept_any_header_names
 from shared.inbox import concerning
 from shared.logging import logger
 from shared.parking import LimitReached
+from shared.progress import Progress
 from shared.stopping import any_of, bounded, until_stopped
 
 KAFKA_SECONDS = 15.0
@@ -46,7 +48,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(
         self,
         reader: Reader,
-        bootstrap_servers: str,
+        broker: Broker,
         stop: asyncio.Event,
         batch_records: int = 1000,
         member: str | None = None,
@@ -54,7 +56,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """With `member`, a name of its own that it has again after a restart, it gets its partitions back at once
         after a kill; without, the group waits for the dead one's session first (`SESSION_SECONDS`)."""
         self._reader = reader
-        self._servers = bootstrap_servers
+        self._broker = broker
         self._stop = stop
         self._batch_records = batch_records
         self._member = member
@@ -66,6 +68,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._busy: dict[TopicPartition, float] = {}
         """Partitions of which a batch is handled now, with the moment when it last got on."""
         self._polled_at = time.monotonic()
+        self._progress = Progress(self._topics, lambda: self.moved_at, self._retrying)
         self.connected = False
 
     async def run(self) -> None:
@@ -84,6 +87,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await point("consumer.joined")
                 _log.info("consumer_started", topics=self._topics)
                 self._moved()
+                self._progress.joined(consumer)
                 self.connected, pause = True, 0.2
                 await self._read(consumer)
             except (KafkaError, OSError, TimeoutError, RuntimeError) as problem:  # uvloop's word for a lost connection
@@ -95,13 +99,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 pause = min(pause * 2, 5.0)
             finally:
                 self.connected = False
+                self._progress.left()
                 await self._drop_retries(list(self._retrying))
                 await _close(consumer, leave=self._stop.is_set())
             await any_of(pause, self._stop)
 
     def _made(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
+            **self._broker.client(),
             group_id=self._reader.database.service,
             client_id=f"{self._reader.database.service}-consumer",
             group_instance_id=self._member,
@@ -151,6 +156,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         )
         await point("consumer.polled")
         self._next |= {at: records[-1].offset + 1 for at, records in polled.items()}
+        self._progress.polled(polled)
         if polled or not self._lags(consumer):
             self._moved()
         self._busy |= dict.fromkeys(polled, time.monotonic())
@@ -182,6 +188,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             say = _log.warning if is_transient(problem) else _log.error
             say("partition_paused", topic=at.topic, partition=at.partition, cause=type(problem).__name__)
             return None
+        metrics.record_delay.labels(at.topic).observe(max(time.time() - records[0].timestamp / 1000, 0))
         return int(records[-1].offset) + 1
 
     async def _retry(
@@ -213,6 +220,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         await point("consumer.committing")
         try:
             await asyncio.wait_for(consumer.commit(offsets), KAFKA_SECONDS)
+            self._progress.committed(offsets)
             await point("consumer.committed")
         except (CommitFailedError, IllegalStateError) as problem:
             # The group was rebalanced: whoever has the partition now reads the batch again, its inbox absorbs it.
@@ -246,6 +254,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         await self._drop_retries(revoked)
+        self._progress.lost(revoked)
         for at in revoked:
             self._next.pop(at, None)
             self._busy.pop(at, None)

@@ -3,9 +3,10 @@
 import importlib
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,7 +14,9 @@ from weakref import WeakKeyDictionary
 import asyncpg
 from sqlalchemy import CursorResult, Result, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
+from shared import metrics
 from shared.doorbell import Doorbell
 from shared.failpoints import point
 from shared.keys import PublicKeys
@@ -23,6 +26,9 @@ KERNEL_MIGRATIONS = Path(__file__).parent / "migrations"
 IDLE_SECONDS = 1.0
 _REVISION = re.compile(r"""^revision: str = ["'](\w+)["']""", re.MULTILINE)
 _FOLLOWS = re.compile(r"""^down_revision: str \| None = ["'](\w+)["']""", re.MULTILINE)
+
+
+_WAIT = {name: metrics.connection_wait.labels(name) for name in ("transactions", "statements")}
 
 
 class Database:
@@ -42,14 +48,16 @@ class Database:
             "timeout": 5,
             "command_timeout": settings.statement_timeout_seconds + 2,
         }
+        # asyncpg reads the URL by itself, as it knows libpq's words in it (sslmode, sslrootcert).
         self.engine = create_async_engine(
-            self.dsn.replace("postgresql://", "postgresql+asyncpg://", 1),
+            "postgresql+asyncpg://",
+            async_creator=partial(asyncpg.connect, self.dsn, **connecting),
+            poolclass=MeasuredPool,
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=5,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args=connecting,
         )
         ping_idle_only(self.engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=True)
@@ -71,6 +79,8 @@ class Database:
             await point("database.committed")
             if session.info.get("published"):
                 self.doorbell.ring()
+            for act in session.info.get("after_commit", ()):
+                act()
 
     async def fetchrow(self, statement: str, *values: Any) -> asyncpg.Record | None:
         """The first row of a statement that stands alone and commits by itself; values as asyncpg's `$1`, `$2`.
@@ -78,7 +88,9 @@ class Database:
         One round trip, where a transaction around it would be three, and without SQLAlchemy's half millisecond. It may
         wait for a connection as long as the statements of others take; a request has a limit of its own.
         """
-        async with (await self._single).acquire() as connection:
+        pool, began = await self._single, time.perf_counter()
+        async with pool.acquire() as connection:
+            _WAIT["statements"].observe(time.perf_counter() - began)
             row = await connection.fetchrow(statement, *values)
             await point("database.committed")
             return row
@@ -91,10 +103,34 @@ class Database:
             server_settings={"application_name": f"{self.service} (own)"},
         )
 
+    async def measure(self) -> None:
+        """Bring the gauges of the pools up to date."""
+        transactions, single = self.engine.pool, await self._single
+        assert isinstance(transactions, MeasuredPool)
+        for name, used, most in (
+            ("transactions", transactions.checkedout(), transactions.size()),
+            ("statements", single.get_size() - single.get_idle_size(), single.get_max_size()),
+        ):
+            metrics.connections.labels(name).set(used)
+            metrics.connections_limit.labels(name).set(most)
+
     async def close(self) -> None:
         await self.doorbell.close()
         await (await self._single).close()
         await self.engine.dispose()
+
+
+class MeasuredPool(AsyncAdaptedQueuePool):
+    """SQLAlchemy's pool, which tells how long callers wait for a connection; opening one is a part of it."""
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        with _WAIT["transactions"].time():
+            return super()._do_get()
+
+
+def after_commit(session: AsyncSession, act: Callable[[], None]) -> None:
+    """Do it once the session's transaction is committed, as counting what happened; never where it is rolled back."""
+    session.info.setdefault("after_commit", []).append(act)
 
 
 def ping_idle_only(engine: AsyncEngine) -> None:
@@ -152,6 +188,8 @@ class Schema:
         return cls(heads=frozenset(revisions - followed), known=frozenset(revisions))
 
     async def suits(self, session: AsyncSession) -> bool:
-        """False where the database is older. A revision that is not known here is a newer release's, and suits."""
+        """False where the database is older or empty. A revision that is unknown here is a newer release's: fine."""
+        if await session.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+            return False
         found = set((await session.execute(text("SELECT version_num FROM alembic_version"))).scalars())
         return len(found) >= len(self.heads) and not (found & self.known) - self.heads

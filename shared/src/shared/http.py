@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import context, health, metrics
+from shared import context, health, metrics, telemetry
 from shared.languages import preferred
 from shared.logging import logger
 from shared.problems import METHODS, PROBLEM, Renderer, install
@@ -44,6 +44,8 @@ def create_app(
             "logs": False,
             "tracing": settings.otlp_endpoint is not None,
             "metrics": False,
+            "operation_spans": False,
+            "exclude": lambda scope: scope.get("path") in _QUIET,
         },
     )
     app.state.settings = settings
@@ -75,11 +77,12 @@ class Observed:
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
         request_id = _taken(headers.get("x-request-id"), _REQUEST_ID) or token_hex(16)
-        trace = _taken(headers.get("traceparent"), _TRACEPARENT) or f"00-{token_hex(16)}-{token_hex(8)}-00"
+        given = _taken(headers.get("traceparent"), _TRACEPARENT)
+        trace = telemetry.begun_by(given)
         context.traceparent.set(trace)
         context.locale.set(preferred(headers.get("accept-language")))
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=trace[3:35])
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         started, status = time.perf_counter(), 0
 
         async def named(message: Message) -> None:
@@ -87,11 +90,12 @@ class Observed:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 answer = MutableHeaders(scope=message)
-                answer["X-Request-Id"], answer["traceparent"] = request_id, trace
+                answer["X-Request-Id"], answer["traceparent"] = request_id, given or trace
                 answer.setdefault("Cache-Control", "no-store")
                 answer["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
+        metrics.in_flight.inc()
         try:
             await self._app(scope, receive, named)
         except ClientDisconnect:
@@ -101,6 +105,7 @@ class Observed:
             if not status:
                 await answer(scope, receive, named)
         finally:
+            metrics.in_flight.dec()
             self._told(scope, status, time.perf_counter() - started)
 
     def _told(self, scope: Scope, status: int, seconds: float) -> None:

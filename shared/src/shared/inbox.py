@@ -1,15 +1,17 @@
 """The inbox: one transaction for a batch's remembered ids and its effects; reactions never see a repeat."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from aiokafka import ConsumerRecord
+from opentelemetry.trace import Span
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import context, metrics
+from shared import context, metrics, telemetry
 from shared.events import Attributes, Event, Headers, Malformed, header, identity_of, read
 from shared.failpoints import point
 
@@ -108,15 +110,28 @@ async def react(session: AsyncSession, records: Sequence[Record], heard: Hearing
     """Run the reactions without asking the inbox; raises `Malformed` before any of them if a record cannot be read."""
     events = [(record, opened(record, heard)) for record in records]
     for entry, run in _runs([(heard[record.type], record, event) for record, event in events]):
-        if entry.batch:
-            await entry.react(session, [event for _, event in run], wired)
+        if entry.batch and len(run) > 1:
+            with context.known_causes({event.id: record for record, event in run}, _cause):
+                await entry.react(session, [event for _, event in run], wired)
             continue
         for record, event in run:
-            context.traceparent.set(
-                header(dict(record.headers), "ce_traceparent")
-            )  # what it causes belongs to its trace
-            await entry.react(session, event, wired)
-    context.traceparent.set(None)
+            with _hearing(event, _cause(record)):  # what it causes belongs to its trace
+                await entry.react(session, [event] if entry.batch else event, wired)
+
+
+def each(event: Event) -> AbstractContextManager[object]:
+    """Round what a reaction does because of one event out of many: it belongs to that event's trace."""
+    cause = context.cause_of(event.id)
+    return nullcontext() if cause is None else _hearing(event, cause)
+
+
+def _hearing(event: Event, cause: str | None) -> AbstractContextManager[Span]:
+    kafka = {"messaging.system": "kafka", "messaging.destination.name": event.topic, "kabinet.event": event.type}
+    return telemetry.because(cause, f"hear {event.type}", telemetry.CONSUMER, **kafka)
+
+
+def _cause(record: Record) -> str | None:
+    return header(dict(record.headers), "ce_traceparent")
 
 
 async def remember(session: AsyncSession, records: Sequence[Record]) -> set[UUID]:

@@ -11,6 +11,8 @@ from uuid import UUID
 
 import structlog
 
+from shared.context import traceparent
+
 SECRET_FIELDS = frozenset(
     "code ticket device phone_proof cookie address reply_to message name amount account_number sealed to to_address "
     "user_agent previous".split()
@@ -83,10 +85,18 @@ def trace(_logger: Any, _method: str, event: structlog.types.EventDict) -> struc
     return event
 
 
+def traced(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """The id of the trace that the line belongs to, of a request as of an event that it caused."""
+    if (found := traceparent.get()) is not None:
+        event.setdefault("trace_id", found[3:35])
+    return event
+
+
 def configure(service: str, level: str = "INFO") -> None:
     """Send structlog and the standard library's logging through the same processors to stdout."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        traced,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         trace,
@@ -115,6 +125,7 @@ def configure(service: str, level: str = "INFO") -> None:
         "uvicorn.error",
         "uvicorn.access",
         "sqlalchemy.engine",
+        "shared.database.MeasuredPool",  # SQLAlchemy names a pool's logger for its class
         "httpx",
         "httpx2",
     ):

@@ -4,22 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from opentelemetry import propagate
 from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.context import traceparent
 from shared.database import Database, affected
 from shared.events import Event, encode
 from shared.failpoints import point
 from shared.sealed import seal
 from shared.tables import OutboxRow
+from shared.telemetry import current
 
 MAX_BYTES = 512 * 1024
 """Half of Kafka's default message limit (message.max.bytes 1,048,588)."""
 
 RESEND_ROWS = 10_000
+MOST_COUNTED = 100_000
 
 
 class NotOurs(TypeError):
@@ -46,7 +46,7 @@ def publish(session: AsyncSession, event: Event, sealed: BaseModel | None = None
     if type(sealed) is not (event.secrets or type(None)):
         raise WronglySealed(f"{event.type} travels with {event.secrets}, not with {type(sealed)}")
     jwe = None if sealed is None else seal(event, sealed, database.public_keys)
-    headers, value = encode(event, jwe, current_traceparent())
+    headers, value = encode(event, jwe, current())
     if len(value) > MAX_BYTES:
         raise TooLarge(f"{event.type} has {len(value)} bytes of data, more than {MAX_BYTES}")
     session.add(
@@ -59,13 +59,6 @@ def publish(session: AsyncSession, event: Event, sealed: BaseModel | None = None
         )
     )
     session.info["published"] = True
-
-
-def current_traceparent() -> str | None:
-    """The trace of the request that is being served: OpenTelemetry's where it is on, else the caller's header."""
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
-    return carrier.get("traceparent") or traceparent.get()
 
 
 async def resend(database: Database, since: datetime, moved: Callable[[int, int], None] = lambda _n, _of: None) -> int:
@@ -148,8 +141,10 @@ async def give_up(session: AsyncSession, row_id: int, reason: str, by: str) -> i
 async def backlog(session: AsyncSession) -> tuple[int, int]:
     """How many rows wait to be sent, and how many were set aside because they never can be.
 
-    Each count has a partial index of its own; a condition over both would read the whole table.
+    Each count has a partial index of its own; a condition over both would read the whole table. They end at
+    `MOST_COUNTED`: after a day without Kafka a look must not take seconds.
     """
-    waiting = text("SELECT count(*) FROM outbox WHERE sent_at IS NULL AND refused_at IS NULL")
-    refused = text("SELECT count(*) FROM outbox WHERE refused_at IS NOT NULL AND sent_at IS NULL")
+    counted = "SELECT count(*) FROM (SELECT FROM outbox WHERE {which} LIMIT {most}) AS counted"
+    waiting = text(counted.format(which="sent_at IS NULL AND refused_at IS NULL", most=MOST_COUNTED))
+    refused = text(counted.format(which="refused_at IS NOT NULL AND sent_at IS NULL", most=MOST_COUNTED))
     return (await session.execute(waiting)).scalar_one(), (await session.execute(refused)).scalar_one()

@@ -1,4 +1,4 @@
-"""The commands `outbox …`: what could not be sent, and sending again."""
+"""The commands `outbox …`: what could not be sent, sending again, and what a database that was set back forgot."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -10,8 +10,11 @@ from shared import outbox
 from shared.acts import By, Reason, act, out, progress, tell_rows
 from shared.complaints import CannotGoOn
 from shared.mandate import Mandate
+from shared.said import reconcile
 from shared.service import Kernel, Service
 from shared.worker import Rules
+
+Since = Annotated[datetime, typer.Option(help="UTC, e.g. 2026-11-25T08:00:00")]
 
 
 def outbox_program(service: Service) -> typer.Typer:
@@ -69,27 +72,48 @@ def outbox_program(service: Service) -> typer.Typer:
 
     @app.command()
     def resend(
-        since: Annotated[datetime, typer.Option(help="UTC, e.g. 2026-11-25T08:00:00")],
+        since: Since,
     ) -> None:
         """Send again what was sent since then, for a Kafka that lost its data; readers absorb repeats."""
-        begin = since.replace(tzinfo=since.tzinfo or UTC)
 
         async def do(kernel: Kernel, _wired: Any) -> None:
-            days = Rules.of(service, kernel.settings).retention.outbox_retention_days
-            async with kernel.database.transaction() as session:
-                now: datetime = (await session.execute(text("SELECT now()"))).scalar_one()
-            if begin < (earliest := now - timedelta(days=days)):
-                told = f"{earliest.astimezone(UTC) + timedelta(minutes=1):%Y-%m-%dT%H:%M:00}"
-                raise CannotGoOn(
-                    f"Older events are not kept ({days} d): the earliest is `outbox resend --since {told}`."
-                )
+            begin = await kept_since(service, kernel, since, "outbox resend")
             with progress("events") as moved:
                 count = await outbox.resend(kernel.database, begin, moved)
             out.print(f"marked to be sent again: {count}")
 
         act(service, do)
 
+    @app.command(name="reconcile")
+    def reconcile_(since: Since) -> None:
+        """Mark as sent what the topic has already, where the database was set back to an earlier moment: nothing that
+        was unsent then is said twice. While the worker is stopped."""
+
+        async def do(kernel: Kernel, _wired: Any) -> None:
+            begin = await kept_since(service, kernel, since, "outbox reconcile")
+            count, forgotten = await reconcile(kernel.database, kernel.broker, begin)
+            out.print(f"said since then: {count}, of which this database does not know {forgotten}")
+
+        act(service, do)
+
     return app
+
+
+async def kept_since(service: Service, kernel: Kernel, since: datetime, command: str) -> datetime:
+    """The moment, in UTC; `CannotGoOn` where the outbox may have lost events of then: what it does not know of the
+    time before would be taken for something that it forgot."""
+    begin, days = in_utc(since), Rules.of(service, kernel.settings).retention.outbox_retention_days
+    async with kernel.database.transaction() as session:
+        now: datetime = (await session.execute(text("SELECT now()"))).scalar_one()
+    if begin < (earliest := now - timedelta(days=days)):
+        told = f"{earliest.astimezone(UTC) + timedelta(minutes=1):%Y-%m-%dT%H:%M:00}"
+        raise CannotGoOn(f"Older events are not kept ({days} d): the earliest is `{command} --since {told}`.")
+    return begin
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A time without a zone is one in UTC."""
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
 def _tell(what: str, count: int, row_id: int | None) -> None:

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from shared import metrics
 from shared.languages import _, preferred, translate
 from shared.logging import logger
 from shared.refusals import InvalidFields, Refusal
@@ -126,6 +127,8 @@ class Renderer:
 
     def refusal(self, request: Request, refusal: Exception) -> Response:
         assert isinstance(refusal, Refusal)
+        for one in refusal.refusals if isinstance(refusal, InvalidFields) else (refusal,):
+            metrics.refusals.labels(one.code).inc()
         if refusal.field is not None:
             refusal = InvalidFields(refusal)
         members = dict(refusal.members)
@@ -147,6 +150,7 @@ class Renderer:
     def http(self, request: Request, problem: Exception) -> Response:
         assert isinstance(problem, HTTPException)
         code, detail = DETAILS.get(problem.status_code, DETAILS[500 if problem.status_code >= 500 else 400])
+        metrics.refusals.labels(code).inc()
         headers = dict(problem.headers or {})
         if problem.status_code == 405:
             headers["Allow"] = ", ".join(_allowed(request))
@@ -159,6 +163,7 @@ class Renderer:
             return self.refusal(request, InvalidJson())
         errors = [self._field(request, error["loc"], error["type"]) for error in found]
         code, detail = DETAILS[422]
+        metrics.refusals.labels(code).inc()
         return self.answer(request, 422, code, detail, {"errors": errors}, {})
 
     def failure(self, request: Request, problem: Exception) -> Response:
@@ -167,6 +172,7 @@ class Renderer:
             _log.warning("request_failed_transiently", cause=type(problem).__name__)
             return self.refusal(request, Unavailable())
         _log.error("request_failed", cause=type(problem).__name__, exc_info=problem)
+        metrics.refusals.labels(DETAILS[500][0]).inc()
         return self.answer(request, 500, *DETAILS[500], {}, {})
 
     def _field(self, request: Request, loc: Sequence[Any], kind: str) -> dict[str, str]:

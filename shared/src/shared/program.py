@@ -1,4 +1,4 @@
-"""The program of a service: `api`, `worker`, `serve`, `migrate`, `dead-letters …`, `outbox …`."""
+"""The program of a service: `api`, `worker`, `serve`, `migrate`, `dead-letters …`, `inbox …`, `outbox …`."""
 
 from typing import Annotated
 
@@ -8,6 +8,7 @@ import uvloop
 from shared import serving, worker
 from shared.acts import act, keys_named, out, require_database
 from shared.complaints import CannotGoOn, complaints
+from shared.inbox_program import inbox_program
 from shared.letters_program import letters_program
 from shared.outbox_program import outbox_program
 from shared.service import Service
@@ -49,12 +50,14 @@ def program(service: Service, about: str) -> typer.Typer:
         with complaints():
             uvloop.run(require_database(settings))
             try:
-                migrate(service.package, settings.database_url.get_secret_value(), revision)
+                url = settings.database_url.get_secret_value()
+                migrate(service.package, url, revision, lambda: typer.echo("waits for a lock", err=True))
             except CommandError as problem:
                 raise CannotGoOn(f"migrate {revision}: {problem}") from None
         out.print(f"{settings.service}: schema at {revision}")
 
     app.add_typer(letters_program(service), name="dead-letters")
+    app.add_typer(inbox_program(service), name="inbox")
     app.add_typer(outbox_program(service), name="outbox")
     return app
 

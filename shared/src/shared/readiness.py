@@ -1,13 +1,16 @@
 """Readiness of a service: its database and schema, its outbox, its dead letters, the broker."""
 
 import asyncio
+import ssl
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import metrics
+from shared.broker import Broker
 from shared.database import Database, Schema
 from shared.health import Check, NotReady
 from shared.letters import WaitingTopic, resolved_counts, waiting_by_topic
@@ -21,9 +24,11 @@ _log = logger(__name__)
 
 
 async def measure(database: Database) -> None:
-    """Bring the gauges of rows up to date; while the database is away they say so by NaN."""
+    """Bring the gauges of pools and rows up to date; while the database is away those of rows say so by NaN."""
+    await database.measure()
     try:
         async with asyncio.timeout(2), database.transaction() as session:
+            metrics.outbox_oldest.set(await _oldest_unsent(session))
             waiting, refused = await backlog(session)
             metrics.outbox_waiting.set(waiting)
             metrics.outbox_refused.set(refused)
@@ -36,7 +41,12 @@ async def measure(database: Database) -> None:
                 metrics.dead_letters_resolved.labels(resolution).set(count)
     except Exception:  # the process's own figures are told also then
         metrics.dead_letters.clear()
-        for gauge in (metrics.outbox_waiting, metrics.outbox_refused, metrics.dead_letters_oldest):
+        for gauge in (
+            metrics.outbox_waiting,
+            metrics.outbox_oldest,
+            metrics.outbox_refused,
+            metrics.dead_letters_oldest,
+        ):
             gauge.set(float("nan"))
 
 
@@ -52,16 +62,21 @@ def database_check(database: Database, schema: Schema) -> Check:
 def backlog_check(database: Database) -> Check:
     async def check() -> None:
         async with database.transaction() as session:
-            oldest = (
-                "SELECT extract(epoch FROM now() - created_at) FROM outbox WHERE sent_at IS NULL AND refused_at IS NULL"
-            )
-            age = (await session.execute(text(f"{oldest} ORDER BY id LIMIT 1"))).scalar()
-            if age is not None and age > LAG_SECONDS:
+            if (age := await _oldest_unsent(session)) > LAG_SECONDS:
                 raise NotReady(f"the oldest unsent event is {int(age)} seconds old")
             if (refused := (await backlog(session))[1]) > 0:
                 raise NotReady(f"{refused} events can never be sent and hold their keys: see `outbox list`")
 
     return check
+
+
+async def _oldest_unsent(session: AsyncSession) -> float:
+    """The age in seconds of the row that was written first of those that wait; 0: none does."""
+    waiting = text(
+        "SELECT extract(epoch FROM now() - created_at) FROM outbox WHERE sent_at IS NULL AND refused_at IS NULL"
+        " ORDER BY id LIMIT 1"
+    )
+    return float((await session.execute(waiting)).scalar() or 0)
 
 
 def letters_check(database: Database, limit: int) -> Check:
@@ -81,22 +96,22 @@ def _told(letters: Sequence[WaitingTopic], limit: int) -> str:
     return f"{where} wait for a decision, the oldest for {oldest} seconds{full}: see `dead-letters list`"
 
 
-def broker_check(bootstrap_servers: str) -> Check:
+def broker_check(broker: Broker) -> Check:
     async def check() -> None:
-        for server in bootstrap_servers.split(","):
+        for server in broker.servers.split(","):
             host, _, port = server.strip().rpartition(":")
             with suppress(OSError, TimeoutError, EOFError):
                 async with asyncio.timeout(1):
-                    await _ask_for_versions(host, int(port))
+                    await _ask_for_versions(host, int(port), broker.tls())
                 return
         raise NotReady("no broker answers")
 
     return check
 
 
-async def _ask_for_versions(host: str, port: int) -> None:
+async def _ask_for_versions(host: str, port: int, tls: ssl.SSLContext | None) -> None:
     """Kafka's first question (ApiVersions, version 0). A broker that hangs still lets itself be connected to."""
-    reader, writer = await asyncio.open_connection(host, port)
+    reader, writer = await asyncio.open_connection(host, port, ssl=tls)
     try:
         writer.write(struct.pack(">ihhih", 10, 18, 0, 1, -1))  # length, api key, version, correlation, no client id
         await reader.readexactly(4)
@@ -104,9 +119,9 @@ async def _ask_for_versions(host: str, port: int) -> None:
         writer.close()
 
 
-async def tell_of_broker(bootstrap_servers: str, stop: asyncio.Event) -> None:
+async def tell_of_broker(broker: Broker, stop: asyncio.Event) -> None:
     """One line when the broker is lost and one when it is back; its client says nothing of use in between."""
-    check, away = broker_check(bootstrap_servers), False
+    check, away = broker_check(broker), False
     while not await any_of(LOOK_SECONDS, stop):
         try:
             await check()

@@ -6,6 +6,7 @@ commit outside it. Any failure drops both lanes and begins again with a new prod
 
 import asyncio
 import json
+import time
 from collections.abc import Coroutine, Sequence
 
 import asyncpg
@@ -16,11 +17,14 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared import metrics
 from shared.acks import Acks
+from shared.broker import Broker
 from shared.database import Database
 from shared.doorbell import CHANNEL
 from shared.failpoints import point
+from shared.halting import close, halt
 from shared.logging import logger
-from shared.stopping import any_of, bounded, until_stopped
+from shared.relayed import tell_of_sent
+from shared.stopping import any_of, until_stopped
 
 RELAY_LOCK = 0x72656C6179  # "relay": held by the one active relay of the database, on a connection of its own
 LANES_LOCK = 0x6C616E6573  # "lanes": held by its lanes, shared, as long as they may hold rows
@@ -35,12 +39,12 @@ KEEP_SECONDS = 5.0
 KAFKA_SECONDS = 15.0
 """The bound round every call to Kafka; aiokafka's idempotent producer waits for ever without a broker."""
 LAST_SECONDS = 3.0
-CLOSE_SECONDS = 1.5
 HUNG_SECONDS = 60
 """A relay whose process hangs this long loses its place: the database ends its connections."""
 
 FETCH = """
-    SELECT id, topic, key, headers::text, value
+    SELECT id, topic, key, headers::text, value, headers->>'ce_type' AS type,
+           date_part('epoch', clock_timestamp() - created_at) AS age
     FROM outbox AS row
     WHERE sent_at IS NULL AND refused_at IS NULL
       AND NOT EXISTS (
@@ -70,9 +74,9 @@ Failure = (
 class Relay:
     """Runs until `stop`; while another relay of the same service is active it waits for its place."""
 
-    def __init__(self, database: Database, bootstrap_servers: str, stop: asyncio.Event) -> None:
+    def __init__(self, database: Database, broker: Broker, stop: asyncio.Event) -> None:
         self._database = database
-        self._servers = bootstrap_servers
+        self._broker = broker
         self._stop = stop
         self._rung = asyncio.Event()
         self._fetching = asyncio.Lock()
@@ -125,7 +129,7 @@ class Relay:
 
     async def _relay(self, place: asyncpg.Connection) -> None:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._servers,
+            **self._broker.client(),
             client_id=f"{self._database.service}-relay",
             acks="all",
             enable_idempotence=True,
@@ -139,10 +143,12 @@ class Relay:
             await point("relay.started")
             _log.info("relay_started", lanes=lanes)
             self.active = True
+            metrics.relay_active.set(1)
             await _all_or_none(self._keep(place), *(self._lane(producer) for _ in range(lanes)))
         finally:
             self.active = False
-            await _close(producer)
+            metrics.relay_active.set(0)
+            await close(producer)
 
     async def _keep(self, place: asyncpg.Connection) -> None:
         """See that the place is still ours; raises as soon as its connection is known to be lost."""
@@ -172,7 +178,7 @@ class Relay:
         async with connection.transaction():
             async with self._fetching:
                 limit = 1 if self._suspect_up_to else BATCH_ROWS
-                rows = await connection.fetch(FETCH, limit, timeout=10)
+                rows, began = await connection.fetch(FETCH, limit, timeout=10), time.time()
                 await point("relay.fetched")
                 acks = Acks(lambda problem, row_id: self._halt(producer, problem, row_id))
                 refused = await self._enqueue(producer, rows, acks)
@@ -188,7 +194,7 @@ class Relay:
             else:
                 await point("relay.acknowledged")
                 await connection.execute(MARK_SENT, acks.row_ids, timeout=10)
-                metrics.relayed.inc(len(acks.row_ids))
+                tell_of_sent(rows, acks.row_ids, began)
             for row, why in refused:
                 await connection.execute(MARK_REFUSED, row["id"], why, timeout=10)
                 _log.error("outbox_row_refused", row=row["id"], topic=row["topic"], cause=why)
@@ -215,7 +221,7 @@ class Relay:
             topics = {row["topic"] for row in rows}
             partitions = {topic: sorted(await producer.partitions_for(topic)) for topic in topics}
             for row in rows:
-                row_id, topic, key, headers, value = row
+                row_id, topic, key, headers, value, *_ = row
                 if (topic, key) in self._held:
                     continue
                 encoded = [(name, text.encode()) for name, text in json.loads(headers).items()]
@@ -251,7 +257,7 @@ class Relay:
         """
         if isinstance(problem, TooLarge) and not self._suspect_up_to:
             self._suspect_up_to = last_row
-        _halt(producer)
+        halt(producer)
 
 
 def _partition(key: bytes, partitions: Sequence[int]) -> int:
@@ -271,27 +277,3 @@ async def _all_or_none(*works: Coroutine[None, None, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _halt(producer: AIOKafkaProducer) -> None:
-    """Let nothing more go out; whoever waits for the producer is told, as it would wait for ever."""
-    if producer._sender is None or producer._sender.sender_task is None:
-        return
-    producer._sender.sender_task.cancel()
-    accumulator = producer._message_accumulator
-    queued = [batch for batches in accumulator._batches.values() for batch in batches]
-    # What follows keeps aiokafka's log quiet: it takes a batch that it had put back for one under way, and nobody asks
-    # what became of one that was given up.
-    accumulator._pending_batches.update(batch for batch in queued if batch.retry_count)
-    given_up = [*queued, *accumulator._pending_batches]
-    accumulator.fail_all(KafkaError("the relay begins again"))
-    for future in (future for batch in given_up for future in (batch.future, batch._drain_waiter)):
-        if future.done() and not future.cancelled():
-            future.exception()
-
-
-async def _close(producer: AIOKafkaProducer) -> None:
-    """Close without flushing: `stop()` alone would wait for ever for a broker that is away."""
-    _halt(producer)
-    await bounded(producer.client.close(), CLOSE_SECONDS)  # what is under way fails at once
-    await bounded(producer.stop(), CLOSE_SECONDS)

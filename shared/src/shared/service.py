@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from shared import health, readiness
+from shared.broker import Broker
 from shared.database import Database, Schema
 from shared.delivering import is_transient
 from shared.http import create_app
@@ -23,6 +24,7 @@ class Kernel:
 
     settings: Any
     database: Database
+    broker: Broker
     public_keys: PublicKeys
     private_keys: PrivateKeys
 
@@ -55,7 +57,7 @@ class Service:
     async def opened(self, settings: ServiceSettings) -> AsyncIterator[tuple[Kernel, Any]]:
         public_keys = PublicKeys(settings.public_keys_file)
         database = Database(settings, public_keys)
-        kernel = Kernel(settings, database, public_keys, PrivateKeys(settings.private_keys_file))
+        kernel = Kernel(settings, database, Broker.of(settings), public_keys, PrivateKeys(settings.private_keys_file))
         try:
             async with self.wire(kernel) as wired:
                 yield kernel, wired
@@ -86,7 +88,7 @@ class Service:
 
     def _watched(self, kernel: Kernel, wired: Any) -> dict[str, Any]:
         useful = {
-            "broker": readiness.broker_check(kernel.settings.kafka_bootstrap_servers),
+            "broker": readiness.broker_check(kernel.broker),
             "backlog": readiness.backlog_check(kernel.database),
             "dead_letters": readiness.letters_check(kernel.database, kernel.settings.dead_letters_limit),
             **self.useful(wired),

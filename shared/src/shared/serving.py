@@ -22,7 +22,7 @@ _log = logger(__name__)
 def observe(settings: HttpSettings) -> None:
     """Logs, and traces where they are wanted: the first thing that a program does."""
     logging.configure(settings.service, settings.log_level)
-    telemetry.configure(settings.service, settings.otlp_endpoint)
+    telemetry.configure(settings.service, settings.otlp_endpoint, settings.otlp_ratio)
     failpoints.arm(settings.fail_points)
 
 

@@ -39,6 +39,8 @@ class HttpSettings(BaseSettings):
     """A request that arrives slower, or is not answered in this time, is cut."""
     otlp_endpoint: str | None = None
     """Where OpenTelemetry traces go; none: telemetry is off."""
+    otlp_ratio: float = Field(default=1.0, gt=0, le=1)
+    """The share of traces that are recorded, the same ones in every service that has the same share."""
     fail_points: str = ""
     """For tests of faults alone (`shared/failpoints.py`): where the process dies, waits or fails."""
 
@@ -87,12 +89,17 @@ class ServiceSettings(HttpSettings):
     """A service with a database of its own and a place on the event backbone."""
 
     database_url: SecretStr
-    """`postgresql://role:password@host:port/database`"""
+    """`postgresql://role:password@host:port/database`; `?sslmode=verify-full&sslrootcert=/path` as libpq has them"""
     database_pool_size: int = 10
     """Connections for transactions, and as many for statements that stand alone: twice as many at most."""
     statement_timeout_seconds: float = 8.0
     lock_timeout_seconds: float = 4.0
     kafka_bootstrap_servers: str
+    kafka_ca_file: Path | None = None
+    """PEM: who signed the brokers' certificates; with it, Kafka is spoken to over TLS."""
+    kafka_certificate_file: Path | None = None
+    """PEM, with `kafka_key_file`: by which the brokers know this service (mutual TLS)."""
+    kafka_key_file: Path | None = None
     worker_port: int = 0
     """Where a separate `worker` serves its health and metrics; 0: the service's port + 1000."""
     consumer_batch_records: int = 1000

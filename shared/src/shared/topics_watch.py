@@ -7,6 +7,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
+from shared import metrics
+from shared.broker import Broker
 from shared.health import NotReady
 from shared.logging import logger
 from shared.stopping import any_of, bounded
@@ -23,8 +25,8 @@ _log = logger(__name__)
 class TopicsWatch:
     """Looks every ten minutes until `stop`; a broker that is away is asked again, and says nothing of its topics."""
 
-    def __init__(self, bootstrap_servers: str, topics: Sequence[Topic], stop: asyncio.Event) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, broker: Broker, topics: Sequence[Topic], stop: asyncio.Event) -> None:
+        self._broker = broker
         self._topics = topics
         self._stop = stop
         self.differences: list[str] = []
@@ -32,7 +34,7 @@ class TopicsWatch:
     async def run(self) -> None:
         while not self._stop.is_set():
             try:
-                found = await asyncio.wait_for(differences(self._servers, self._topics), KAFKA_SECONDS)
+                found = await asyncio.wait_for(differences(self._broker, self._topics), KAFKA_SECONDS)
             except (KafkaError, OSError, TimeoutError):
                 pause = RETRY_SECONDS
             else:
@@ -40,6 +42,7 @@ class TopicsWatch:
                     if told not in self.differences:
                         _log.error("topic_differs", what=told)
                 self.differences, pause = found, LOOK_SECONDS
+                metrics.topic_differences.set(len(found))
             await any_of(pause, self._stop)
 
     async def check(self) -> None:
@@ -47,9 +50,9 @@ class TopicsWatch:
             raise NotReady("; ".join(self.differences))
 
 
-async def differences(bootstrap_servers: str, topics: Sequence[Topic]) -> list[str]:
+async def differences(broker: Broker, topics: Sequence[Topic]) -> list[str]:
     """What the broker has otherwise than the file, one line each."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=int(KAFKA_SECONDS * 1000))
+    admin = AIOKafkaAdminClient(**broker.client(), request_timeout_ms=int(KAFKA_SECONDS * 1000))
     try:
         await admin.start()
         described = await admin.describe_topics([topic.name for topic in topics])

@@ -57,12 +57,12 @@ def worker_tasks(
     reader = Reader(
         kernel.database, hearing(service.heard), wired, settings.dead_letter_tries, settings.dead_letters_limit
     )
-    consumer = Consumer(reader, settings.kafka_bootstrap_servers, stop, settings.consumer_batch_records, member)
+    consumer = Consumer(reader, kernel.broker, stop, settings.consumer_batch_records, member)
     _watch(consumer)
     return [
-        Relay(kernel.database, settings.kafka_bootstrap_servers, stop).run(),
+        Relay(kernel.database, kernel.broker, stop).run(),
         consumer.run(),
-        readiness.tell_of_broker(settings.kafka_bootstrap_servers, stop),
+        readiness.tell_of_broker(kernel.broker, stop),
         housekeeping.run(kernel.database, retention, service.expired(settings), stop),
         *(loop(wired, stop) for loop in service.loops),
     ]
@@ -76,7 +76,7 @@ async def run(service: Service, settings: ServiceSettings, *, http: bool, work: 
         port = settings.http_port if http else settings.worker_port or settings.http_port + 1000
         tasks: list[Coroutine[Any, Any, None]] = []
         if work:
-            watch = TopicsWatch(settings.kafka_bootstrap_servers, rules.topics, stop)
+            watch = TopicsWatch(kernel.broker, rules.topics, stop)
             app.state.useful = {**app.state.useful, "topics": watch.check}
             member = f"{settings.service}-{socket.gethostname()}-{port}"
             tasks = [*worker_tasks(service, kernel, wired, rules.retention, member, stop), watch.run()]

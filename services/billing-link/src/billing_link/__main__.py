@@ -1,4 +1,4 @@
-"""The program `billing-link`: the kernel's commands and `import`, `guess-bound`, `restate`, `links …`."""
+"""The program `billing-link`: the kernel's commands and `import`, `guess-bound`, `restate`, `catch-up`, `links …`."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from billing_link import guessing
+from billing_link.catching_up import CaughtUp, catch_up
 from billing_link.guessing import Told
 from billing_link.importing import Files, Imported, import_billing
 from billing_link.links_program import links
@@ -15,7 +16,9 @@ from billing_link.restating import restate
 from billing_link.wired import Wired
 from shared.acts import out, progress
 from shared.importing import count, exit_codes, unhurried
+from shared.outbox_program import Since, kept_since
 from shared.program import act, program
+from shared.said import said_since
 from shared.service import Kernel
 
 app = program(service, "Links people to accounts by the number and a recent payment, and lists who holds what.")
@@ -76,6 +79,21 @@ def restate_() -> None:
             return await restate(kernel.database, moved)
 
     _tell(f"stated: {act(service, do)}")
+
+
+@app.command(name="catch-up")
+def catch_up_(since: Since) -> None:
+    """Make good, by what the topic still tells, what a database forgot that was set back to this moment: links that
+    ended and links that were made. While neither api nor worker runs."""
+
+    async def do(kernel: Kernel, _wired: Any) -> CaughtUp:
+        begin = await kept_since(service, kernel, since, "catch-up")
+        said = said_since(kernel.database, kernel.broker, begin)
+        return await catch_up(said, kernel.database, kernel.settings)
+
+    done = act(service, do)
+    _tell(f"linked again: {done.linked}")
+    _tell(f"ended again: {done.ended}")
 
 
 async def _bound(kernel: Kernel, wired: Wired) -> Told:

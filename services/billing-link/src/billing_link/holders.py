@@ -66,9 +66,17 @@ async def object_to(
         raise NotFound
     if not rules.removable(_hold(found), _hold(own), now, timedelta(days=settings.objection_days)):
         raise NotRemovable
-    objection = {"user_id": found.user_id, "number": number, "link_id": found.id, "objected_by": user_id}
-    await session.execute(_OBJECT, {**objection, "objected_on": rules.day_of(now, settings.time_zone)})
+    day = rules.day_of(now, settings.time_zone)
+    await keep_objection(session, found.user_id, number, found.id, user_id, day)
     await end_links(session, [found], "objection")
+
+
+async def keep_objection(
+    session: AsyncSession, user_id: UUID, number: str, link_id: UUID, objected_by: UUID | None, day: date
+) -> None:
+    """Of the user's objections of one account the last counts."""
+    values = {"user_id": user_id, "number": number, "link_id": link_id, "objected_by": objected_by, "objected_on": day}
+    await session.execute(_OBJECT, values)
 
 
 async def objected_on(session: AsyncSession, user_id: UUID, number: str) -> date | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import text
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, func, select
 from uuid_utils.compat import uuid7
 
-from billing_link import attempts, guessing, locks, rules
+from billing_link import attempts, gauges, guessing, locks, rules
 from billing_link.billing_facts import contracts_of, payments_of
 from billing_link.holders import objected_on
 from billing_link.links import links_of_user, make_link
@@ -17,13 +18,15 @@ from billing_link.rules import TRY_LATER, AlreadyLinked, Decision, LinkPending, 
 from billing_link.settings import BillingLinkSettings
 from billing_link.tables import ErasedHolder, LinkRequest
 from shared.contracts.billing_link import LinkRefused, LinkRequested
+from shared.database import after_commit
+from shared.inbox import each
 from shared.outbox import publish
 from shared.problems import NotAuthenticated, NotFound
 
 _DECIDE = text("""
     UPDATE link_requests SET status = :status, refusal = :refusal, decided_at = now(), kopecks = NULL
     WHERE id = :id AND status = 'pending'
-    RETURNING id
+    RETURNING extract(epoch FROM now() - created_at)
 """)
 
 
@@ -75,12 +78,13 @@ async def decide_requests(session: AsyncSession, asked: Sequence[LinkRequested],
     await locks.read_facts(session)
     now = await session.scalar(text("SELECT now()"))
     for event in asked:
-        request = await _still_pending(session, event.request_id)
-        if request is None:
-            continue
-        given_up = now - request.created_at > rules.UNDECIDED_FOR
-        decision = TRY_LATER if given_up else await _judged(session, request, settings)
-        await _carry_out(session, request, decision)
+        with each(event):
+            request = await _still_pending(session, event.request_id)
+            if request is None:
+                continue
+            given_up = now - request.created_at > rules.UNDECIDED_FOR
+            decision = TRY_LATER if given_up else await _judged(session, request, settings)
+            await _carry_out(session, request, decision)
 
 
 async def _still_pending(session: AsyncSession, request_id: UUID) -> LinkRequest | None:
@@ -112,8 +116,11 @@ async def _carry_out(session: AsyncSession, request: LinkRequest, decision: Deci
     """Write the decision, erase the amount and say what came of it; only whoever finds the request pending does."""
     status = "linked" if decision.refusal is None else "refused"
     change = {"id": request.id, "status": status, "refusal": decision.refusal}
-    if await session.scalar(_DECIDE, change) is None:
+    waited = await session.scalar(_DECIDE, change)
+    if waited is None:
         return
+    after_commit(session, gauges.decisions.labels(decision.refusal or "linked").inc)
+    after_commit(session, partial(gauges.decision_seconds.observe, float(waited)))
     if decision.refusal != "not-confirmed":
         await attempts.give_back(session, request.id)
     if decision.evidence_on is not None:

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
+from billing_link import gauges
 from billing_link.tables import Link
 from shared.contracts.billing_link import AccountLinked, AccountUnlinked, Origin
+from shared.database import after_commit
 from shared.outbox import publish
 
 EndReason = Literal["user", "objection", "new-contract", "erased", "support"]
@@ -60,6 +62,7 @@ async def make_link(
             other_holders=others,
         ),
     )
+    after_commit(session, gauges.made.labels(origin).inc)
     return link_id
 
 
@@ -72,6 +75,7 @@ async def end_links(session: AsyncSession, links: Iterable[Link], reason: EndRea
             session,
             AccountUnlinked(link_id=link.id, user_id=link.user_id, account_number=link.account_number, reason=reason),
         )
+        after_commit(session, gauges.ended.labels(reason).inc)
 
 
 async def active_links(session: AsyncSession, numbers: Collection[str]) -> list[Link]:

@@ -16,6 +16,10 @@ from shared.logging import logger
 from shared.stopping import any_of, until_stopped
 
 PERIOD_SECONDS = 60.0
+_PENDING = text(
+    "SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float"
+    " FROM link_requests WHERE status = 'pending'"
+)
 _log = logger(__name__)
 
 
@@ -38,7 +42,10 @@ async def measure(wired: Wired) -> None:
     """Bring the gauges up to date; the bound is the one that was computed last, by whichever process."""
     async with wired.database.transaction() as session:
         gauges.attempts.set(await _attempts(session))
+        pending, oldest = (await session.execute(_PENDING)).one()
         bound = await guessing.latest(session)
+    gauges.requests_pending.set(pending)
+    gauges.requests_oldest.set(oldest)
     gauges.attempts_limit.set(wired.settings.attempts_per_day)
     gauges.guess_bound_alarm.set(wired.settings.guess_bound_alarm)
     gauges.guess_bound.clear()  # none is told where none was computed, as in a database that was made anew

@@ -1,20 +1,26 @@
-"""The program `identity`: the kernel's commands and `import-legacy`, `reencrypt-legacy`."""
+"""The program `identity`: the kernel's commands and `import-legacy`, `reencrypt-legacy`, `restate`, `catch-up`."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
+from identity.catching_up import CaughtUp, catch_up
 from identity.importing import Imported, import_legacy
 from identity.main import service
 from identity.reencrypting import reencrypt
 from identity.restating import restate
 from identity.users_program import erasures, users
+from identity.wired import Wired
 from shared.acts import out, progress
 from shared.importing import count, exit_codes, unhurried
+from shared.outbox_program import Since, kept_since
 from shared.program import act, program
+from shared.said import said_since
 from shared.service import Kernel
 
 app = program(service, "Logins, passwords and sessions, and the people who come over from the old portal.")
@@ -33,6 +39,30 @@ def restate_() -> None:
         out.print(f"stated: {count}")
 
     act(service, do)
+
+
+@app.command(name="catch-up")
+def catch_up_(since: Since) -> None:
+    """Make good, by what the topic still tells, what a database forgot that was set back to this moment: erasures,
+    ended sessions, blocks, passwords. While neither api nor worker runs; restate comes afterwards."""
+
+    async def do(kernel: Kernel, wired: Wired) -> CaughtUp:
+        begin = await kept_since(service, kernel, since, "catch-up")
+        return await catch_up(said_since(kernel.database, kernel.broker, begin), wired)
+
+    done = act(service, do)
+    _tell("erased again", done.erased)
+    _tell("registered since and unknown here now, so erased elsewhere", done.unknown)
+    _tell("without a password, as theirs was changed since", done.without_password)
+    _tell("with the address or phone from before", done.set_back)
+    _tell("blocked again", done.blocked)
+    out.print(f"sessions ended again: {done.sessions}")
+
+
+def _tell(what: str, user_ids: Collection[UUID]) -> None:
+    out.print(f"{what}: {len(user_ids)}")
+    for user_id in sorted(user_ids):
+        out.print(f"  {user_id}")
 
 
 @app.command(name="import-legacy")

@@ -1,15 +1,18 @@
 """Erasing a user: gone here at once, elsewhere by event; the receipts of all services are kept until it is complete."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from identity import guessing, old_credentials, rules, sessions, tokens
-from identity.tables import Erasure, User
+from identity import guessing, moving, old_credentials, rules, sessions, tokens
+from identity.tables import Erasure, LegacyUser, User
 from identity.wired import Wired
+from shared.complaints import CannotGoOn
 from shared.contracts.identity import ErasedContacts, UserErased
 from shared.outbox import publish
 
@@ -23,13 +26,18 @@ _FORGET = (
 )
 
 
-async def erase(session: AsyncSession, user: User, wired: Wired) -> UUID:
+_OPEN_AGAIN = text(
+    "INSERT INTO erasures (id, user_id) VALUES (:id, :user_id) ON CONFLICT (user_id) DO UPDATE SET completed_at = NULL"
+)
+
+
+async def erase(session: AsyncSession, user: User, wired: Wired, *, farewell: bool = True) -> UUID:
     """The erasure's id; the login is free again. The caller holds the user's row.
 
     A login of the old portal's leaves its mark, so that no later import brings its credential back.
     """
     await sessions.end(session, user.id, None, "erased")
-    email = user.email if user.email_confirmed_at is not None else None
+    email = user.email if farewell and user.email_confirmed_at is not None else None
     publish(session, UserErased(user_id=user.id), sealed=ErasedContacts(email=email))
     await guessing.forget(session, user.login_key, wired)
     if rules.is_account_number(user.login_key, wired.settings.account_number_digits):
@@ -43,6 +51,35 @@ async def erase(session: AsyncSession, user: User, wired: Wired) -> UUID:
         await session.execute(text(statement), {"id": user.id})
     session.expunge(user)
     return erasure.id
+
+
+async def forget_old(session: AsyncSession, old: LegacyUser, wired: Wired) -> None:
+    """Erase somebody of the old portal who has not come over; the caller holds the row."""
+    await session.delete(old)
+    await tokens.forget(session, old.id)
+    await moving.close(session, old.account_number, old.hash_kind, wired)
+
+
+async def say_again(session: AsyncSession, user_id: UUID) -> None:
+    """Say once more that somebody was erased, for a reader that was set back; the receipts are waited for anew."""
+    publish(session, UserErased(user_id=user_id), sealed=ErasedContacts())
+    values = {"id": uuid7(), "user_id": user_id}
+    await session.execute(text("DELETE FROM erasure_receipts WHERE user_id = :user_id"), values)
+    await session.execute(_OPEN_AGAIN, values)
+
+
+async def since(session: AsyncSession, moment: datetime) -> list[UUID]:
+    """Who was erased from then on."""
+    statement = text("SELECT user_id FROM erasures WHERE requested_at >= :moment ORDER BY requested_at")
+    return list((await session.execute(statement, {"moment": moment})).scalars())
+
+
+def listed_in(file: Path) -> list[UUID]:
+    """Ids of users, one per line; `CannotGoOn` where a line is none, so that nobody is missed by a wrong file."""
+    try:
+        return [UUID(line.strip()) for line in file.read_text().splitlines() if line.strip()]
+    except (OSError, ValueError) as problem:
+        raise CannotGoOn(f"{file} is no list of users' ids, one per line ({type(problem).__name__}).") from None
 
 
 async def take_receipt(session: AsyncSession, user_id: UUID, service: str) -> None:

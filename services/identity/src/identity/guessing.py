@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from identity import gauges
 from identity.rules import TooManyAttempts
 from identity.wired import Wired
 
@@ -87,6 +88,8 @@ async def charge(login_key: str, address: str, wired: Wired, device: UUID | None
     assert counted is not None
     if counted["at"] is not None:
         return Guess(subject, device_hmac, counted["at"])
+    of = "address" if not counted["of_address"] else "login" if device is None else "device"
+    gauges.guesses_refused.labels(of).inc()
     full = (subject, device_hmac, window, most_in_a_row) if counted["of_address"] else (guesser, b"", 60, _UNLIMITED)
     wait = await wired.database.fetchrow(_WAIT, *full, settings.guesses_in_a_row_days)
     raise TooManyAttempts(retry_after=max(1, int((wait and wait["seconds"]) or 0) + 1))

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from identity import rules, tokens
 from identity.tables import LetterRequest, User
 from identity.wired import Wired
-from shared import context
+from shared import context, telemetry
 from shared.contacts import canonical_email
 from shared.contracts.identity import (
     EmailConfirmationRequested,
@@ -128,7 +128,7 @@ async def decide_next(wired: Wired) -> bool:
         statement = text(
             "UPDATE letter_requests SET decided_at = now() WHERE id = (SELECT id FROM letter_requests"
             " WHERE decided_at IS NULL ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
-            " RETURNING id, purpose, encrypted_subject"
+            " RETURNING id, purpose, encrypted_subject, traceparent"
         )
         row = (await session.execute(statement)).first()
         if row is None:
@@ -137,10 +137,11 @@ async def decide_next(wired: Wired) -> bool:
             text("UPDATE letter_requests SET encrypted_subject = NULL WHERE id = :id"), {"id": row.id}
         )
         subject = wired.keys.decrypt("hmac", row.encrypted_subject, str(row.id)).decode()
-        if row.purpose == "registration":
-            await _confirm_again(session, UUID(subject), wired)
-        else:
-            await _recover(session, subject, wired)
+        with telemetry.because(row.traceparent, f"decide a letter of {row.purpose}", telemetry.CONSUMER):
+            if row.purpose == "registration":
+                await _confirm_again(session, UUID(subject), wired)
+            else:
+                await _recover(session, subject, wired)
         return True
 
 
@@ -211,6 +212,7 @@ async def _store(session: AsyncSession, purpose: str, subject: str, wired: Wired
             subject_hmac=_subject(purpose, subject, wired),
             encrypted_subject=wired.keys.encrypt("hmac", subject.encode(errors="replace"), str(request_id)),
             locale=context.locale.get(),
+            traceparent=telemetry.current(),
         )
     )
 

@@ -80,7 +80,7 @@ class Passwords:
 
         Whoever waits has not been counted as a guess yet, and costs nothing but memory.
         """
-        with gauges.sign_ins_waiting.track_inprogress():
+        with gauges.sign_ins_waiting.track_inprogress(), gauges.sign_in_wait.time():
             await self._turns.acquire()
         try:
             yield
@@ -119,7 +119,8 @@ class Passwords:
         return await self._in_thread(score, password[:LONGEST], words) < self._least_score
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        with gauges.password_work.time():
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
 
 def score(password: str, own_words: Iterable[str]) -> int:

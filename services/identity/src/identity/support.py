@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
-from identity import addresses, erasing, history, letters, moving, rules, sessions, tokens
+from identity import addresses, erasing, history, letters, rules, sessions, tokens
 from identity.tables import LegacyUser, User, UserAct
 from identity.wired import Wired
 from shared.complaints import CannotGoOn
@@ -109,9 +109,7 @@ async def erase(session: AsyncSession, login: str, mandate: Mandate, wired: Wire
     found = await find(session, login)
     erased = None
     if isinstance(found, LegacyUser):
-        await session.delete(found)
-        await tokens.forget(session, found.id)
-        await moving.close(session, found.account_number, found.hash_kind, wired)
+        await erasing.forget_old(session, found, wired)
     else:
         erased = await erasing.erase(session, found, wired)
     note(session, found.id, "erase", mandate)

@@ -94,6 +94,8 @@ class LetterRequest(SQLModel, table=True):
     locale: str
     created_at: datetime | None = Field(default=None, sa_column=timestamp(default=True))
     decided_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
+    traceparent: str | None = None
+    """The trace of the request, to which the letter belongs (W3C)."""
 
 
 class Guess(SQLModel, table=True):

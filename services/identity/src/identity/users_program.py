@@ -1,17 +1,19 @@
 """The commands `users …` and `erasures …`, for support."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from identity import erasing, sessions, support
+from identity import catching_up, erasing, sessions, support
 from identity.main import service
 from identity.tables import LegacyUser, User
 from identity.wired import Wired
 from shared.acts import By, Reason, act, out, shown
 from shared.contacts import mask_email, mask_phone
 from shared.mandate import Mandate
+from shared.outbox_program import in_utc
 from shared.service import Kernel
 
 Login = Annotated[str, typer.Argument(help="a login, or the old portal's account number")]
@@ -130,6 +132,32 @@ def list_(
             _print("No erasure is under way." if not all else "Nobody was erased.")
 
     act(service, do)
+
+
+@erasures.command()
+def repeat(
+    since: Annotated[datetime | None, typer.Option(help="those of this moment (UTC) and later")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="users' ids, one per line, as another service or a list has them")
+    ] = None,
+) -> None:
+    """Say erasures once more, for a service that was set back to before them; whoever is back here is erased again."""
+    if (since is None) == (file is None):
+        raise typer.BadParameter("name one of: --since, --file")
+
+    async def do(kernel: Kernel, wired: Wired) -> int:
+        if file is not None:
+            chosen = erasing.listed_in(file)
+        else:
+            assert since is not None
+            async with kernel.database.transaction() as session:
+                chosen = await erasing.since(session, in_utc(since))
+        for user_id in chosen:
+            async with kernel.database.transaction() as session:
+                await catching_up.erase_again(session, user_id, wired)
+        return len(chosen)
+
+    out.print(f"said again: {act(service, do)}; `identity erasures list` tells whose receipts have not come")
 
 
 def _of_user(user: User) -> list[tuple[str, object]]:

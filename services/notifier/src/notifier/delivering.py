@@ -10,11 +10,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from notifier import rules
+from notifier import gauges, rules
 from notifier.rules import Answer, Channel, Outcome, Status, Step
 from notifier.writing import Due
+from shared import telemetry
 from shared.contracts.notifier import NotificationFailed, NotificationSent
-from shared.database import Database
+from shared.database import Database, after_commit
 from shared.delivering import is_transient
 from shared.logging import logger
 from shared.outbox import publish
@@ -43,7 +44,7 @@ _TAKE_UP = text("""
     UPDATE notifications AS row SET due_at = now() + :lease, tries = tries + 1, held_by = :holder
     FROM due WHERE row.id = due.id
     RETURNING row.id, row.event_id, row.user_id, row.kind, row.channel, row.locale, row.rank, row.address, row.sealed,
-        row.details, row.created_at, row.due_at AS lease, row.tries, row.handings, row.has_turn,
+        row.details, row.created_at, row.due_at AS lease, row.tries, row.handings, row.has_turn, row.traceparent,
         CASE WHEN row.channel = 'email' THEN split_part(row.masked_address, '@', 2) END AS domain,
         now() + :margin >= row.expires_at AS late,
         (SELECT id FROM attempts WHERE notification_id = row.id AND outcome IS NULL) AS open_attempt,
@@ -82,7 +83,7 @@ _END = text("""
         details = CASE WHEN CAST(:status AS text) = 'sent' THEN '{}' ELSE details END,
         masked_address = CASE WHEN kind = 'user_erased' THEN NULL ELSE masked_address END
     WHERE id = :id AND status = 'queued' AND due_at = :lease
-    RETURNING id
+    RETURNING extract(epoch FROM now() - created_at)
 """)
 _EXPIRE_WAITING = text("""
     UPDATE notifications SET status = 'expired', ended_at = now(), address = NULL, sealed = NULL
@@ -110,7 +111,16 @@ async def take_up(database: Database, channel: Channel, count: int, holder: int,
 
 
 async def deliver(database: Database, due: Due, hand_over: HandOver) -> None:
-    """See one notification through: settle what a dead worker left open, let it expire, or hand it over."""
+    """See one notification through: settle what a dead worker left open, let it expire, or hand it over.
+
+    What it is and what came of it belong to the trace of whatever asked for it.
+    """
+    about = {"kabinet.kind": due.kind.value, "kabinet.channel": due.channel}
+    with telemetry.because(due.traceparent, f"hand over {due.channel}", telemetry.CONSUMER, **about):
+        await _see_through(database, due, hand_over)
+
+
+async def _see_through(database: Database, due: Due, hand_over: HandOver) -> None:
     if due.open_attempt is not None:
         await write_down(database, due, due.open_attempt, Answer(Outcome.UNKNOWN, "interrupted"))
     elif due.late:
@@ -160,6 +170,8 @@ async def write_down(database: Database, due: Due, attempt: UUID | None, answer:
         with again:
             async with database.transaction() as session:
                 step = await _settle(session, due, attempt, answer)
+    gauges.handings.labels(due.channel, answer.outcome).inc()
+    telemetry.note(**{"kabinet.outcome": answer.outcome.value})
     _log.info(
         "notification_settled" if step.status is not Status.QUEUED else "notification_put_off",
         notification_id=due.id,
@@ -185,11 +197,18 @@ async def _settle(session: AsyncSession, due: Due, attempt: UUID | None, answer:
     if step.status is Status.QUEUED:
         later = {"wait": step.wait, "margin": rules.EXPIRY_MARGIN, "has_turn": False}
         await session.execute(_AGAIN, held | later)
-    elif await session.scalar(_END, {**held, "status": step.status}):
+    elif (took := await session.scalar(_END, {**held, "status": step.status})) is not None:
+        after_commit(session, partial(_count_end, due, step.status, float(took)))
         told = {"notification_id": due.id, "user_id": due.user_id, "kind": due.kind, "channel": due.channel}
         sent = step.reason is None
         publish(session, NotificationSent(**told) if sent else NotificationFailed(**told, reason=step.reason))
     return step
+
+
+def _count_end(due: Due, status: Status, took: float) -> None:
+    gauges.ended.labels(due.kind, due.channel, status).inc()
+    if status is Status.SENT:
+        gauges.hand_over_seconds.labels(due.channel, rules.CLASSES[due.rank]).observe(took)
 
 
 _IS_LATE = text("SELECT now() + :margin >= expires_at FROM notifications WHERE id = :id")
@@ -203,4 +222,5 @@ async def expire_waiting(database: Database) -> int:
         for row in rows:
             told = {"notification_id": row["id"], "user_id": row["user_id"], "kind": row["kind"]}
             publish(session, NotificationFailed(**told, channel=row["channel"], reason="expired"))
+            after_commit(session, gauges.ended.labels(row["kind"], row["channel"], Status.EXPIRED).inc)
     return len(rows)

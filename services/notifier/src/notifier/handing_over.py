@@ -9,6 +9,7 @@ from notifier.rules import Answer, Outcome
 from notifier.smtp import MailServer, one_each
 from notifier.suppressing import Suppression
 from notifier.writing import Due, Pen
+from shared import telemetry
 from shared.logging import logger
 
 _log = logger(__name__)
@@ -26,7 +27,8 @@ def by_mail(server: MailServer, pen: Pen, suppression: Suppression) -> HandOver:
         bounced = await suppression.find(reader)
         if bounced is not None and due.rank == rules.NOTICE and due.kind is not rules.Kind.FEEDBACK:
             return Answer(Outcome.REFUSED, "suppressed")
-        answer = await server.send(message, may_hand_over)
+        with telemetry.span("ask the mail server", telemetry.CLIENT):
+            answer = await server.send(message, may_hand_over)
         await suppression.learn(reader, answer, bounced is not None)
         return answer
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx2
 
-from notifier import places
+from notifier import places, watching
 from notifier.api import router
 from notifier.delivering import expire_waiting
 from notifier.dispatching import Dispatch
@@ -189,5 +189,6 @@ service = Service(
     routers=(router,),
     heard=HEARD,
     expired=lambda _settings: EXPIRED,
+    measure=watching.measure,
     loops=(deliver_mail, deliver_sms, keep_place, look_out, end_waiting),
 )

@@ -20,12 +20,13 @@ from shared.contracts import billing_link, identity, verification
 from shared.events import Event, Malformed
 from shared.keys import PrivateKeys
 from shared.sealed import open_sealed
+from shared.telemetry import current
 
 _WRITE = text("""
     INSERT INTO notifications (id, event_id, user_id, kind, channel, locale, rank, status, address, masked_address,
-                               sealed, details, expires_at, tries, handings)
+                               sealed, details, expires_at, traceparent, tries, handings)
     VALUES (:id, :event_id, :user_id, :kind, :channel, :locale, :rank, :status, :address, :masked_address,
-            :sealed, CAST(:details AS jsonb), :expires_at, 0, 0)
+            :sealed, CAST(:details AS jsonb), :expires_at, :traceparent, 0, 0)
     ON CONFLICT DO NOTHING  -- the same event again tells nothing new
     RETURNING id
 """)
@@ -92,6 +93,7 @@ async def tell(session: AsyncSession, news: News, bells: Bells) -> UUID | None:
         status = Status.QUEUED if news.address else Status.WAITING
     told = {name: getattr(news, name) for name in _COLUMNS}
     made = {"id": uuid7(), "event_id": news.event.id, "rank": rules.rank(news.kind), "status": status}
+    made["traceparent"] = current()
     written: UUID | None = await session.scalar(_WRITE, {**told, **made, "details": json.dumps(news.details)})
     bells.ring_after_commit(session)
     return written

@@ -54,6 +54,8 @@ CAN_WAIT_FOR_MORNING = frozenset({Kind.ACCOUNT_LINKED, Kind.LINK_REFUSED, Kind.A
 
 CODE, LINK, NOTICE = 0, 1, 2
 """Ranks: smaller ones go first."""
+CLASSES = ("code", "link", "notice")
+"""The ranks in words."""
 
 
 def rank(kind: Kind) -> int:

@@ -8,11 +8,12 @@ from typing import Protocol
 
 from prometheus_client import Counter
 
-from notifier import rules
+from notifier import gauges, rules
 from notifier.delivering import HandOver, MayHandOver
 from notifier.pacing import Turns
 from notifier.rules import Answer, Outcome
 from notifier.writing import Due, Pen
+from shared import telemetry
 from shared.logging import logger
 
 handed_over = Counter("kabinet_sms_handed_over_total", "SMS by provider and outcome", ["provider", "outcome"])
@@ -44,6 +45,10 @@ class Breaker:
     @property
     def lets_through(self) -> bool:
         return self._failures < FAILURES or self.now() >= self._rests_until
+
+    def rests(self) -> float:
+        """1.0 while nobody asks the provider, as a gauge says it."""
+        return float(not self.lets_through)
 
     def begin(self) -> None:
         if self._failures >= FAILURES:
@@ -106,6 +111,11 @@ async def in_turn(providers: Sequence[Provider], asked: Asked, turns: Turns) -> 
 
 
 def by_sms(providers: Sequence[Provider], pen: Pen, turns: Turns) -> HandOver:
+    for one in providers:
+        gauges.resting.labels(one.name).set_function(one.breaker.rests)
+        for outcome in Outcome:
+            handed_over.labels(one.name, outcome)
+
     async def hand_over(due: Due, may_hand_over: MayHandOver) -> Answer:
         sms, asked = pen.sms(due), due.asked or {}
         if not rules.is_phone(sms.to):
@@ -118,7 +128,8 @@ def by_sms(providers: Sequence[Provider], pen: Pen, turns: Turns) -> HandOver:
         if seconds is None:
             return Answer(Outcome.WITHHELD)
         provider.breaker.begin()
-        answer = await provider.door.send(sms.message_id, sms.to, sms.text, seconds)
+        with telemetry.span("ask the provider", telemetry.CLIENT, **{"kabinet.provider": provider.name}):
+            answer = await provider.door.send(sms.message_id, sms.to, sms.text, seconds)
         provider.end(answer, sms.text)
         return replace(answer, elsewhere=may_go_elsewhere(answer, provider, providers, asked))
 

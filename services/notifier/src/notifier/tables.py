@@ -76,6 +76,8 @@ class Notification(SQLModel, table=True):
     has_turn: bool = Field(default=False, sa_column=Column(Boolean, server_default=text("false"), nullable=False))
     """It was put off until its turn at its mail domain, and takes no second one when that has come."""
     ended_at: datetime | None = Field(default=None, sa_column=timestamp(null=True))
+    traceparent: str | None = None
+    """The trace of the request or event that it was made by (W3C)."""
 
 
 class Attempt(SQLModel, table=True):

@@ -60,6 +60,8 @@ class Due:
     """A handing over that nobody finished: its worker died."""
     asked: dict[str, tuple[int, bool, bool]] | None = None
     """By provider of SMS: how many times it was asked, whether it refused for good, whether an answer is unknown."""
+    traceparent: str | None = None
+    """The trace of what it was made by."""
     has_turn: bool = False
     """It was put off until its turn, which has come."""
 

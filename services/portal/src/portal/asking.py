@@ -2,18 +2,27 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+from prometheus_client import Histogram
 
 from portal.refusing import Away, FieldProblem, Refused
 from portal.settings import PortalSettings
+from shared import telemetry
 from shared.logging import logger
 
 CONNECT_SECONDS = 1.0
+calls = Histogram(
+    "kabinet_service_call_seconds",
+    "Calls of services by the portal: answered, refused (4xx) or away (5xx, or no answer in time)",
+    ["asked", "outcome"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25),
+)
 _log = logger(__name__)
 
 
@@ -38,9 +47,25 @@ class Services:
 
         Asked once: a person who waits is told, and the button is pressed again by hand, with the same Idempotency-Key.
         """
+        began, outcome = time.perf_counter(), "away"
+        try:
+            with telemetry.span(f"{method} {service}", telemetry.CLIENT, **{"kabinet.asked": service}):
+                answer = await self._asked(service, method, path, body, headers, seconds)
+            outcome = "answered"
+        except Refused:
+            outcome = "refused"
+            raise
+        finally:
+            calls.labels(service, outcome).observe(time.perf_counter() - began)
+        return answer
+
+    async def _asked(
+        self, service: str, method: str, path: str, body: Any, headers: Mapping[str, str], seconds: float
+    ) -> Answer:
+        sent = {**headers, **({"traceparent": trace} if (trace := telemetry.current()) else {})}
         try:
             async with asyncio.timeout(seconds):
-                answer = await self._clients[service].request(method, path, json=body, headers=dict(headers))
+                answer = await self._clients[service].request(method, path, json=body, headers=sent)
         except (TimeoutError, OSError, httpx2.HTTPError) as problem:
             _log.warning("service_did_not_answer", asked=service, cause=type(problem).__name__)
             raise Away(service) from None

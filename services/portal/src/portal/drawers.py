@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from portal.refusing import Away
+from shared import telemetry
 
 T = TypeVar("T")
 SECRET = re.compile(r"[\w-]{43}", re.ASCII)
@@ -46,7 +47,8 @@ async def opened(url: str, timeout_seconds: float) -> AsyncIterator[Redis]:
 
 async def _asked(work: Awaitable[T]) -> T:
     try:
-        return await work
+        with telemetry.span("redis", telemetry.CLIENT, **{"db.system": "redis"}):
+            return await work
     except (RedisError, OSError, TimeoutError):
         raise Away("redis") from None
 

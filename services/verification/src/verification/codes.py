@@ -12,8 +12,9 @@ from uuid_utils.compat import uuid7
 
 from shared import context
 from shared.contracts.verification import CodeRequested, CodeSecrets, PhoneVerified, Purpose
+from shared.database import after_commit
 from shared.outbox import publish
-from verification import budgets, numbers, proofs, rules
+from verification import budgets, gauges, numbers, proofs, rules
 from verification.live_codes import LiveCode
 from verification.numbers import Number
 from verification.refusing import kept
@@ -57,12 +58,13 @@ async def send(session: AsyncSession, code: LiveCode, number: Number, address: s
     """Charge every budget and let the SMS go, in one transaction; `address` is the asking client's, as it counts."""
     settings, phone_hmac = wired.settings, wired.keys.hmac("phone", number.e164)
     spent = await budgets.spend_send(session, phone_hmac, settings)
+    nth = await _count_send(session, code.id, phone_hmac)
     publish(
         session,
         CodeRequested(
             code_id=code.id,
             purpose=code.purpose,
-            send=await _count_send(session, code.id, phone_hmac),
+            send=nth,
             expires_at=code.expires_at,
             locale=context.locale.get(),
         ),
@@ -71,6 +73,7 @@ async def send(session: AsyncSession, code: LiveCode, number: Number, address: s
     await session.flush()
     address_hmac = wired.keys.hmac("address", address)
     await budgets.spend_shared(session, number, address_hmac, settings, released=spent.released)
+    after_commit(session, gauges.sent.labels(code.purpose, "first" if nth == 1 else "again").inc)
     return Sent(code.id, code.expires_at, spent.now + timedelta(seconds=settings.resend_after_seconds))
 
 
@@ -91,6 +94,7 @@ async def check(code_id: UUID, typed: str, wired: Wired) -> Proof:
     async with kept(number, wired), wired.database.transaction() as session:
         verified_at = await _judge(session, code, number, typed, wired)
     if verified_at is None:
+        gauges.wrong.labels(code.purpose).inc()
         raise rules.WrongCode(attempts_left=code.checks_left)
     with suppress(rules.CodesUnavailable):  # the database knows that it was used
         await wired.live.end(code_id)
@@ -108,6 +112,7 @@ async def _judge(session: AsyncSession, code: LiveCode, number: Number, typed: s
     await _use(session, code.id, phone_hmac)
     publish(session, PhoneVerified(code_id=code.id, purpose=code.purpose))
     await budgets.count_verified(session, number.prefix)
+    after_commit(session, gauges.verified.labels(code.purpose).inc)
     return now
 
 

@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from shared import telemetry
 from shared.contracts.verification import Purpose
 from shared.failpoints import point
 from verification.rules import LAST_SEND_SECONDS, CodesUnavailable
@@ -104,8 +105,9 @@ class LiveCodes:
     async def _bounded(self) -> AsyncIterator[None]:
         """One bound round connecting, both tries and the wait for a connection that is free."""
         try:
-            async with asyncio.timeout(self._seconds):
-                yield
+            with telemetry.span("redis", telemetry.CLIENT, **{"db.system": "redis"}):
+                async with asyncio.timeout(self._seconds):
+                    yield
         except (RedisError, OSError, TimeoutError):
             raise CodesUnavailable(retry_after=10) from None
 

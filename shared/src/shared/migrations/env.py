@@ -2,14 +2,16 @@
 
 import asyncio
 import importlib
+from functools import partial
 
+import asyncpg
 from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
-from shared.migrating import MIGRATION_LOCK
+from shared.migrating import LOCK_SECONDS, MIGRATION_LOCK
 
 config = context.config
 package = config.attributes["service_package"]
@@ -31,13 +33,14 @@ def run(connection: Connection) -> None:
         compare_server_default=True,
     )
     with context.begin_transaction():
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         context.run_migrations()
 
 
 async def main() -> None:
-    dsn = config.attributes["dsn"].replace("postgresql://", "postgresql+asyncpg://", 1)
-    engine = create_async_engine(dsn, poolclass=NullPool)
+    connect = partial(asyncpg.connect, config.attributes["dsn"])  # as the service does
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(run)
         await connection.commit()

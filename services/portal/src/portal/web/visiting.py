@@ -188,7 +188,6 @@ class Visit:
         known = {
             "X-Forwarded-For": None if address is None else str(address),
             "User-Agent": self.request.headers.get("user-agent"),
-            "traceparent": context.traceparent.get(),
             "X-Request-Id": self.request_id,
         }
         return {"Accept-Language": self.locale} | {name: value for name, value in known.items() if value}
