@@ -1,0 +1,1 @@
+"""The gateway: Debian's nginx with the files of deploy/gateway."""
