@@ -38,13 +38,19 @@ def make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     public = []
     for service, purposes in PURPOSES.items():
-        private = [_key(service, purpose) for purpose in purposes]
-        public += [{name: key[name] for name in ("kty", "crv", "x", "use", "kid")} for key in private if "crv" in key]
-        _write(folder / f"{service}.private.jwks.json", {"keys": private}, 0o600)
-    _write(folder / PUBLIC, {"keys": public}, 0o644)
+        private = [new_key(service, purpose) for purpose in purposes]
+        public += [public_part(key) for key in private if "crv" in key]
+        write(folder / f"{service}.private.jwks.json", {"keys": private}, 0o600)
+    write(folder / PUBLIC, {"keys": public}, 0o644)
 
 
-def _key(service: str, purpose: str) -> dict[str, Any]:
+def public_part(key: dict[str, Any]) -> dict[str, Any]:
+    """Of a key pair."""
+    return {name: key[name] for name in ("kty", "crv", "x", "use", "kid")}
+
+
+def new_key(service: str, purpose: str) -> dict[str, Any]:
+    """As a JWK, with its secret part."""
     kid = f"{service}-{purpose}-{secrets.token_hex(4)}"
     match purpose:
         case "sign":
@@ -56,7 +62,7 @@ def _key(service: str, purpose: str) -> dict[str, Any]:
     return dict(key)
 
 
-def _write(path: Path, content: dict[str, Any], mode: int) -> None:
+def write(path: Path, content: dict[str, Any], mode: int) -> None:
     """The mode is set before the first byte is written: a secret is never readable, not even for a moment."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w") as file:

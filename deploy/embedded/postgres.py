@@ -40,6 +40,11 @@ def _binaries() -> Path:
     )
 
 
+def program(name: str) -> Path:
+    """A client program of the same release, such as `pg_dump`."""
+    return _binaries() / name
+
+
 def _as_other_user() -> list[str | Path]:
     """What goes before a PostgreSQL command so that it does not run as root.
 

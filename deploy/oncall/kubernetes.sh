@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# The words of docs/runbooks for a cluster: `. deploy/oncall/kubernetes.sh`, then the pages' commands as they stand.
+# A PART is identity-api, identity-worker, …, or portal; a SERVICE is identity, verification, billing-link or notifier.
+# KAB_NAMESPACE names another namespace than `kabinet`.
+
+KAB_PARTS="identity-api identity-worker verification-api verification-worker billing-link-api billing-link-worker notifier-api notifier-worker portal"
+
+kab_ctl() { kubectl --namespace "${KAB_NAMESPACE:-kabinet}" "$@"; }
+
+kab_port() {
+    case $1 in
+        portal) echo 8080 ;;
+        identity-api) echo 8001 ;; identity-worker) echo 9001 ;;
+        verification-api) echo 8002 ;; verification-worker) echo 9002 ;;
+        billing-link-api) echo 8003 ;; billing-link-worker) echo 9003 ;;
+        notifier-api) echo 8004 ;; notifier-worker) echo 9004 ;;
+        *) echo "no part named $1; there are: $KAB_PARTS" >&2; return 1 ;;
+    esac
+}
+
+KAB_ASK='import sys, urllib.error, urllib.request
+try:
+    print(urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}{sys.argv[2]}", timeout=10).read().decode())
+except urllib.error.HTTPError as answer:
+    print(answer.code, answer.read().decode())
+except OSError as problem:
+    print("no answer:", problem)'
+
+kab_ask() { # PART PATH
+    local port
+    port=$(kab_port "$1") && kab_ctl exec "deploy/$1" -- python -c "$KAB_ASK" "$port" "$2"
+}
+
+kab_pods() { # PART: how its pods are chosen
+    case $1 in
+        portal) echo app.kubernetes.io/name=portal ;;
+        *) echo "app.kubernetes.io/name=${1%-*},app.kubernetes.io/component=${1##*-}" ;;
+    esac
+}
+
+# kab SERVICE ARGUMENTS: the service's own program, in its worker's pod, also while the service is stopped.
+kab() { kab_ctl exec --stdin "deploy/$1-worker" -- "$@"; }
+
+# sql SERVICE STATEMENT: one statement in the service's database, cells apart by tabs.
+sql() {
+    local pod
+    pod=$(kab_ctl get pod --selector "cnpg.io/cluster=$1-db,cnpg.io/instanceRole=primary" --output name)
+    kab_ctl exec "${pod:?the database of $1 has no primary now}" --container postgres -- psql -d "${1//-/_}" -AtF "	" -c "$2"
+}
+
+# ready [PART]: what readiness says, of one part or of all (of each one pod).
+ready() {
+    local part
+    for part in ${1:-$KAB_PARTS}; do
+        printf '%-20s ' "$part"
+        kab_ask "$part" /readyz
+    done
+}
+
+# metrics PART: the figures of one of its pods as they are now.
+metrics() { kab_ask "$1" /metrics; }
+
+# logs PART [15m]: the lines of all its pods since then.
+logs() { kab_ctl logs --selector "$(kab_pods "$1")" --since "${2:-15m}" --tail -1 --max-log-requests 20; }
+
+# errors [15m]: what wants a person, of all parts.
+errors() {
+    local part
+    for part in $KAB_PARTS; do
+        logs "$part" "${1:-15m}" | grep -E '"level": "(error|critical)"'
+    done
+}
+
+# restart PART: one pod after another.
+restart() { kab_ctl rollout restart "deploy/$1" && kab_ctl rollout status "deploy/$1" --timeout 5m; }
+
+# stop SERVICE [worker]: no api, unless the worker alone is meant, and a worker that sleeps, so that `kab` goes on working.
+stop() {
+    kab_ctl annotate scaledobject "$1-worker" autoscaling.keda.sh/paused-replicas=1 --overwrite || true
+    if [ "${2:-}" != worker ]; then kab_ctl scale "deploy/$1-api" --replicas 0; fi
+    kab_ctl patch "deploy/$1-worker" --patch '{"spec": {"template": {"spec": {"containers": [{"name": "kabinet",
+        "command": ["sleep", "infinity"], "args": null, "startupProbe": null, "livenessProbe": null, "readinessProbe": null}]}}}}'
+    kab_ctl scale "deploy/$1-worker" --replicas 1
+    kab_ctl rollout status "deploy/$1-worker" --timeout 5m
+}
+
+# start SERVICE: the worker as it was before; the autoscalers say how many.
+start() {
+    kab_ctl rollout undo "deploy/$1-worker"
+    kab_ctl annotate scaledobject "$1-worker" autoscaling.keda.sh/paused-replicas- || true
+    kab_ctl scale "deploy/$1-api" --replicas 2
+    kab_ctl rollout status "deploy/$1-api" --timeout 5m && kab_ctl rollout status "deploy/$1-worker" --timeout 5m
+}
+
+# scale PART COUNT: until the autoscaler has another opinion.
+scale() { kab_ctl scale "deploy/$1" --replicas "$2"; }
