@@ -13,10 +13,13 @@ from deploy.embedded.servers import KAFKA, POSTGRES_URL, REDIS_URL
 from shared.service import Service
 from tests import servers
 from tests.kit import Databases, Running, running
+from tests.observability.canaries import pytest_sessionfinish, pytest_terminal_summary
 
 # No test is timed: an example that is slow to make or to try on a busy machine is no failure.
 settings.register_profile("kabinet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kabinet")
+
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]  # hooks of every run
 
 
 def pytest_report_header() -> str:

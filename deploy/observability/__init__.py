@@ -1,0 +1,1 @@
+"""What Kabinet tells of itself: alert rules, dashboards, and a picture of one trace."""
