@@ -5,12 +5,18 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+from deploy.compose import topics as topics_job
 from deploy.embedded import topics
 from deploy.embedded.kafka import Kafka
+from deploy.embedded.ports import HOST, free_port
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.redis import Redis
 from deploy.embedded.servers import KAFKA, POSTGRES_URL, REDIS_URL
+from tests.containers.stand_ins import named_images
+
+BROKER = Path(__file__).resolve().parents[1] / "deploy" / "compose" / "env" / "kafka.env"
 
 
 def source(variable: str) -> str:
@@ -33,6 +39,15 @@ def containers() -> bool:
 
 
 @asynccontextmanager
+async def _started(container: Any) -> AsyncIterator[Any]:
+    """Its class waits until the server answers, and blocks meanwhile."""
+    try:
+        yield await asyncio.to_thread(container.start)
+    finally:
+        await asyncio.to_thread(container.stop)
+
+
+@asynccontextmanager
 async def postgres(folder: Path) -> AsyncIterator[str]:
     """A superuser's URL."""
     match source(POSTGRES_URL):
@@ -42,12 +57,12 @@ async def postgres(folder: Path) -> AsyncIterator[str]:
             yield server.url
             await server.child.stop()
         case "containers":
-            from testcontainers.postgres import PostgresContainer
+            from testcontainers.community.postgres import PostgresContainer
 
-            container = PostgresContainer("postgres:18", driver=None).with_command("-c max_connections=300")
-            await asyncio.to_thread(container.start)
-            yield container.get_connection_url().replace("localhost", "127.0.0.1")
-            await asyncio.to_thread(container.stop)
+            settings = "postgres -c fsync=off -c max_connections=300"
+            made = PostgresContainer(named_images()["postgres"], driver=None).with_command(settings)
+            async with _started(made) as container:
+                yield container.get_connection_url().replace("localhost", HOST)
         case _:
             yield os.environ[POSTGRES_URL]
 
@@ -62,12 +77,10 @@ async def redis(folder: Path) -> AsyncIterator[str]:
             yield server.url
             await server.stop()
         case "containers":
-            from testcontainers.redis import RedisContainer
+            from testcontainers.community.redis import RedisContainer
 
-            container = RedisContainer("redis:8")
-            await asyncio.to_thread(container.start)
-            yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}"
-            await asyncio.to_thread(container.stop)
+            async with _started(RedisContainer(named_images()["redis"])) as container:
+                yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}"
         case _:
             yield os.environ[REDIS_URL].rstrip("/")
 
@@ -83,13 +96,22 @@ async def kafka(folder: Path) -> AsyncIterator[str]:
             yield server.bootstrap
             await server.stop()
         case "containers":
-            from testcontainers.kafka import KafkaContainer
-
-            container = KafkaContainer().with_kraft()
-            await asyncio.to_thread(container.start)
-            await topics.create(container.get_bootstrap_server(), topics.read())
-            yield container.get_bootstrap_server()
-            await asyncio.to_thread(container.stop)
+            port = free_port()
+            async with _started(_broker(port)):
+                differing = await topics_job.make(f"{HOST}:{port}", replication=1, seconds=120)
+                assert not differing
+                yield f"{HOST}:{port}"
         case _:
             await topics.create(os.environ[KAFKA], topics.read())
             yield os.environ[KAFKA]
+
+
+def _broker(port: int) -> Any:
+    """As docker-compose.yml has it, but reached from this machine; testcontainers' own class is for another image."""
+    from testcontainers.core.container import DockerContainer
+
+    lines = (line.partition("=") for line in BROKER.read_text().splitlines() if line and not line.startswith("#"))
+    settings = {name: value for name, _, value in lines}
+    settings["KAFKA_ADVERTISED_LISTENERS"] = f"PLAINTEXT://{HOST}:{port}"
+    settings["KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS"] = "1000"
+    return DockerContainer(named_images()["kafka"]).with_bind_ports(9092, port).with_envs(**settings)

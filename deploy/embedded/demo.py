@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 import httpx2
 
 from deploy.embedded import environment, sample
-from deploy.embedded.journey import STEPS, Journey, StepFailed
+from deploy.embedded.journey import STEPS, Journey
 from deploy.embedded.launcher import PROGRAMS, EmbeddedSet
+from deploy.embedded.person import StepFailed
 from deploy.embedded.ports import HOST
 
 WIDTH = 26

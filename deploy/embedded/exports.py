@@ -14,8 +14,9 @@ from pathlib import Path
 import httpx2
 
 from deploy.embedded.demo import imports, step
-from deploy.embedded.journey import Person, StepFailed, confirm_email, get_code, login, register, same
+from deploy.embedded.journey import confirm_email, get_code, login, register
 from deploy.embedded.launcher import EmbeddedSet
+from deploy.embedded.person import Person, StepFailed, same
 from deploy.embedded.sample import Payment
 
 

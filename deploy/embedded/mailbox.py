@@ -5,7 +5,7 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from fastapi import BackgroundTasks, Body, Depends, FastAPI, Header, HTTPExcepti
 from fastapi.responses import JSONResponse
 
 from deploy.embedded.mailbox_pages import Pages
-from deploy.embedded.mailbox_sms import Receipts, older_gateway
+from deploy.embedded.mailbox_sms import HERE, Receipts, older_gateway
 from deploy.embedded.messages import Channel, Messages, receiver
 
 
@@ -31,8 +31,8 @@ class Letters:
         return "250 Message accepted for delivery"
 
 
-def mailbox(messages: Messages, token: str, host: str, smtp_port: int) -> FastAPI:
-    """The HTTP side; while it runs, SMTP is open on its own port."""
+def mailbox(messages: Messages, token: str, host: str, smtp_port: int, receipts_hosts: Sequence[str] = ()) -> FastAPI:
+    """The HTTP side; while it runs, SMTP is open on its own port. Receipts go to this machine and to these hosts."""
 
     @asynccontextmanager
     async def with_smtp(_: FastAPI) -> AsyncIterator[None]:
@@ -43,7 +43,7 @@ def mailbox(messages: Messages, token: str, host: str, smtp_port: int) -> FastAP
         async with server:
             yield
 
-    receipts = Receipts(token)
+    receipts = Receipts(token, (*HERE, *receipts_hosts))
 
     def authenticated(authorization: Annotated[str, Header()] = "") -> None:
         if not secrets.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
@@ -91,16 +91,28 @@ def mailbox(messages: Messages, token: str, host: str, smtp_port: int) -> FastAP
     return app
 
 
+def _token() -> str:
+    if file := os.environ.get("MAILBOX_SMS_TOKEN_FILE"):
+        return Path(file).read_text().strip()
+    return os.environ.get("MAILBOX_SMS_TOKEN", "")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m deploy.embedded.mailbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8025, help="HTTP: the pages, /api/messages, /sms/messages")
     parser.add_argument("--smtp-port", type=int, default=10025)
     parser.add_argument("--folder", type=Path, required=True, help="where messages are kept")
+    parser.add_argument(
+        "--receipts-host", action="append", default=[], help="a host beside this machine that is told of delivered SMS"
+    )
     chosen = parser.parse_args()
-    if not (token := os.environ.get("MAILBOX_SMS_TOKEN", "")):
-        parser.error("MAILBOX_SMS_TOKEN must hold the token that senders of SMS show")
-    app = mailbox(Messages(chosen.folder / "messages.jsonl"), token, chosen.host, chosen.smtp_port)
+    if not (token := _token()):
+        parser.error(
+            "MAILBOX_SMS_TOKEN (or the file MAILBOX_SMS_TOKEN_FILE) must hold the token that senders of SMS show"
+        )
+    messages = Messages(chosen.folder / "messages.jsonl")
+    app = mailbox(messages, token, chosen.host, chosen.smtp_port, chosen.receipts_host)
     uvicorn.run(app, host=chosen.host, port=chosen.port, log_level="warning", timeout_graceful_shutdown=2)
 
 

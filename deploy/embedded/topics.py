@@ -1,6 +1,7 @@
 """The topics of deploy/topics.yaml, made by the admin client before any service starts."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 
@@ -26,11 +27,13 @@ async def create(bootstrap: str, topics: list[Topic], replication: int = 1, seco
     await asyncio.wait_for(admin.start(), seconds)
     try:
         answer = await admin.create_topics([_new(topic, replication) for topic in topics])
+        there = {name for name, error, *_rest in answer.topic_errors if error == TOPIC_ALREADY_EXISTS}
         for name, error, *rest in answer.topic_errors:
             if error not in (0, TOPIC_ALREADY_EXISTS):
                 raise CannotStart(f"Topic {name} cannot be made: {rest or error}")
         deadline = monotonic() + seconds
-        while not await _led(admin, topics):
+        least = {topic.name: 1 if topic.name in there else topic.partitions for topic in topics}
+        while not await _led(admin, least):
             if monotonic() > deadline:
                 raise CannotStart(f"Topics have no leader after {seconds:.0f} s")
             await asyncio.sleep(0.05)
@@ -43,9 +46,9 @@ def _new(topic: Topic, replication: int) -> NewTopic:
     return NewTopic(topic.name, topic.partitions, replication, topic_configs=retention)
 
 
-async def _led(admin: AIOKafkaAdminClient, topics: list[Topic]) -> bool:
-    described = await admin.describe_topics([topic.name for topic in topics])
-    partitions = [partition for topic in described for partition in topic["partitions"]]
-    return len(partitions) >= sum(topic.partitions for topic in topics) and all(
-        partition["leader"] >= 0 for partition in partitions
+async def _led(admin: AIOKafkaAdminClient, least: Mapping[str, int]) -> bool:
+    """Whether each topic has that many partitions, or more, and each of them a leader."""
+    described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(list(least))}
+    return all(len(described.get(name, ())) >= count for name, count in least.items()) and all(
+        partition["leader"] >= 0 for partitions in described.values() for partition in partitions
     )

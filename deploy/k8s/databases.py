@@ -44,7 +44,12 @@ def _cluster(service: str) -> Document:
             },
             "postgresql": {
                 # Up to fourteen processes with twenty connections in their pools and a few that listen (tests/k8s).
-                "parameters": {"max_connections": "340", "shared_buffers": "512MB"},
+                # An error's detail quotes values, people's contacts among them: the log has none.
+                "parameters": {
+                    "max_connections": "340",
+                    "shared_buffers": "512MB",
+                    "log_error_verbosity": "terse",
+                },
                 "pg_hba": [f"hostssl {name} {name} all scram-sha-256", "hostnossl all all all reject"],
                 # What was committed is on two machines: an event that was announced is not lost with one of them.
                 "synchronous": {"method": "any", "number": 1, "dataDurability": "required"},

@@ -15,8 +15,8 @@ import httpx2
 
 from deploy.embedded import environment
 from deploy.embedded.demo import scratch
-from deploy.embedded.journey import StepFailed
 from deploy.embedded.launcher import ROOT, EmbeddedSet
+from deploy.embedded.person import StepFailed
 from deploy.observability.receiver import Received, Span, receiver
 
 SECONDS = 20.0

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from deploy.embedded.journey import NEW_PASSWORD, PASSWORD
+from deploy.embedded.person import NEW_PASSWORD, PASSWORD
 from tests.browser.states import Reach, State, opened, sent
 from tests.browser.town import fresh_phone
 from tests.browser.visitor import Visitor

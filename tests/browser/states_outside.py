@@ -1,6 +1,6 @@
 """Pages for anybody: signing in, registration, letters, recovery, feedback."""
 
-from deploy.embedded.journey import NEW_PASSWORD, PASSWORD, Person
+from deploy.embedded.person import NEW_PASSWORD, PASSWORD, Person
 from tests.browser.states import State, after, opened, sent
 from tests.browser.town import fresh_login, fresh_phone
 from tests.browser.visitor import Visitor

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.async_api import Browser
 
-from deploy.embedded.journey import NEW_PASSWORD, PASSWORD, token_in
+from deploy.embedded.person import NEW_PASSWORD, PASSWORD, token_in
 from tests.browser.hands import Hands, Keyboard, Mouse
 from tests.browser.town import Citizen, Town, fresh_login, fresh_phone
 from tests.browser.visitor import Visitor, visiting

@@ -9,7 +9,7 @@ from itertools import chain
 import pytest
 from playwright.async_api import Browser
 
-from deploy.embedded.journey import PASSWORD
+from deploy.embedded.person import PASSWORD
 from tests.browser.looking import complaints
 from tests.browser.states import opened
 from tests.browser.town import Town

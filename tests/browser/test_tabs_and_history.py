@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from deploy.embedded.journey import NEW_PASSWORD, PASSWORD
+from deploy.embedded.person import NEW_PASSWORD, PASSWORD
 from tests.browser.chromium import chromium_program
 from tests.browser.states_outside import code_sent
 from tests.browser.town import Town

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 import httpx2
 
 from deploy.embedded import sample
-from deploy.embedded.journey import PASSWORD, Person, token_in, until
 from deploy.embedded.launcher import EmbeddedSet
+from deploy.embedded.person import PASSWORD, Person, token_in, until
 from deploy.embedded.sample import Payment, Sample
 
 OVERRIDES = {

@@ -13,8 +13,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.embedded import sample
-from deploy.embedded.journey import NEW_PASSWORD, PASSWORD, STEPS, Journey
+from deploy.embedded.journey import STEPS, Journey
 from deploy.embedded.launcher import EmbeddedSet
+from deploy.embedded.person import NEW_PASSWORD, PASSWORD
 from deploy.observability.receiver import Received, receiver
 from deploy.observability.trace import PHONE, ask_on_a_page, traced, whole
 from tests.journeys import left_behind

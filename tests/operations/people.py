@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx2
 
-from deploy.embedded.journey import PASSWORD, Person, token_in
 from deploy.embedded.launcher import EmbeddedSet
+from deploy.embedded.person import PASSWORD, Person, token_in
 
 _NUMBERS = count(1)
 OVERRIDES: Mapping[str, str] = {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx2
 
-from deploy.embedded.journey import NEW_PASSWORD, PASSWORD, token_in
 from deploy.embedded.launcher import EmbeddedSet
+from deploy.embedded.person import NEW_PASSWORD, PASSWORD, token_in
 from deploy.embedded.sample import Sample
 from tests.kit import eventually
 from tests.operations.people import Customer, customers
