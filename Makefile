@@ -23,7 +23,7 @@ up: setup ## everything, in the foreground; Ctrl-C stops it, its data stays in v
 
 compose-up: setup ## docker-compose.yml: keys and secrets into var/compose, images, everything; ENV=deploy/compose/observability.env for more
 	@$(UV) run --no-sync python -m deploy.compose.prepare
-	@docker compose $(if $(ENV),--env-file "$(ENV)") up --build --detach
+	@docker compose $(if $(ENV),$(if $(wildcard .env),--env-file .env) --env-file "$(ENV)") up --build --detach
 	@echo "The cabinet: http://127.0.0.1:$${KABINET_PORT:-8000}   Letters and SMS: http://127.0.0.1:$${KABINET_MAILBOX_PORT:-8025}   End: docker compose down"
 
 test: setup ## the tests, on real servers; ARGS="-k word" chooses

@@ -60,8 +60,8 @@ errors() {
     done
 }
 
-# restart PART
-restart() { docker compose restart "$1"; }
+# restart PART: a new container, with the settings, secrets and keys as they are now.
+restart() { docker compose up --detach --no-deps --force-recreate "$1"; }
 
 # stop SERVICE [worker]: api and worker, or the worker alone; `kab` goes on working.
 stop() {
