@@ -135,7 +135,8 @@ async def test_outcome_is_written_although_postgres_cut_all_connections_meanwhil
 
 
 async def has_its_place_again(running: Running) -> list[Any]:
-    return await running.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = :space AND granted",
+    """The connection by which it does."""
+    return await running.rows("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = :space AND granted",
                               space=places.SPACE)  # fmt: skip
 
 
@@ -166,9 +167,11 @@ async def holding(place: Place) -> AsyncIterator[None]:
     stop = asyncio.Event()
     keeping = asyncio.create_task(place.keep(stop))
     await place.taken.wait()
-    yield
-    stop.set()
-    await keeping
+    try:
+        yield
+    finally:
+        stop.set()
+        await keeping
 
 
 async def test_place_is_taken_again_when_its_connection_is_cut(notifier: Running, monkeypatch: Any) -> None:
@@ -176,9 +179,14 @@ async def test_place_is_taken_again_when_its_connection_is_cut(notifier: Running
     place = Place(notifier.kernel.database)
 
     async with holding(place):
+        [(before,)] = await has_its_place_again(notifier)
         await cut_all_connections(notifier)
-        await eventually(lambda: _true(not place.taken.is_set()))
-        await eventually(lambda: _true(place.taken.is_set()))
+
+        async def anew() -> bool:
+            now = await has_its_place_again(notifier)
+            return place.taken.is_set() and bool(now) and now != [(before,)]
+
+        await eventually(anew)
 
 
 async def test_worker_without_its_place_takes_nothing_up(notifier: Running, mail: MailHost) -> None:
