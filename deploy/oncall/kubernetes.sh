@@ -1,30 +1,10 @@
 # shellcheck shell=bash
 # The words of docs/runbooks for a cluster: `. deploy/oncall/kubernetes.sh`, then the pages' commands as they stand.
-# A PART is identity-api, identity-worker, …, or portal; a SERVICE is identity, verification, billing-link or notifier.
 # KAB_NAMESPACE names another namespace than `kabinet`.
 
-KAB_PARTS="identity-api identity-worker verification-api verification-worker billing-link-api billing-link-worker notifier-api notifier-worker portal"
+. "$(dirname "${BASH_SOURCE[0]}")/parts.sh"
 
 kab_ctl() { kubectl --namespace "${KAB_NAMESPACE:-kabinet}" "$@"; }
-
-kab_port() {
-    case $1 in
-        portal) echo 8080 ;;
-        identity-api) echo 8001 ;; identity-worker) echo 9001 ;;
-        verification-api) echo 8002 ;; verification-worker) echo 9002 ;;
-        billing-link-api) echo 8003 ;; billing-link-worker) echo 9003 ;;
-        notifier-api) echo 8004 ;; notifier-worker) echo 9004 ;;
-        *) echo "no part named $1; there are: $KAB_PARTS" >&2; return 1 ;;
-    esac
-}
-
-KAB_ASK='import sys, urllib.error, urllib.request
-try:
-    print(urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}{sys.argv[2]}", timeout=10).read().decode())
-except urllib.error.HTTPError as answer:
-    print(answer.code, answer.read().decode())
-except OSError as problem:
-    print("no answer:", problem)'
 
 kab_ask() { # PART PATH
     local port
@@ -48,28 +28,8 @@ sql() {
     kab_ctl exec "${pod:?the database of $1 has no primary now}" --container postgres -- psql -d "${1//-/_}" -AtF "	" -c "$2"
 }
 
-# ready [PART]: what readiness says, of one part or of all (of each one pod).
-ready() {
-    local part
-    for part in ${1:-$KAB_PARTS}; do
-        printf '%-20s ' "$part"
-        kab_ask "$part" /readyz
-    done
-}
-
-# metrics PART: the figures of one of its pods as they are now.
-metrics() { kab_ask "$1" /metrics; }
-
 # logs PART [15m]: the lines of all its pods since then.
 logs() { kab_ctl logs --selector "$(kab_pods "$1")" --since "${2:-15m}" --tail -1 --max-log-requests 20; }
-
-# errors [15m]: what wants a person, of all parts.
-errors() {
-    local part
-    for part in $KAB_PARTS; do
-        logs "$part" "${1:-15m}" | grep -E '"level": "(error|critical)"'
-    done
-}
 
 # restart PART: one pod after another.
 restart() { kab_ctl rollout restart "deploy/$1" && kab_ctl rollout status "deploy/$1" --timeout 5m; }

@@ -109,6 +109,6 @@ def test_another_namespace_is_taken(called: Called) -> None:
 
 def test_every_part_is_a_service_of_compose() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    [line] = [line for line in (HANDS / "compose.sh").read_text().splitlines() if line.startswith("KAB_PARTS=")]
+    [line] = [line for line in (HANDS / "parts.sh").read_text().splitlines() if line.startswith("KAB_PARTS=")]
 
     assert set(line.partition("=")[2].strip('"').split()) <= services.keys()
